@@ -1,0 +1,270 @@
+//! `org.otpd.Account`: login protection of one account. Callers are unprivileged, so unknown fields are refused.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::Secret;
+
+/// The interface's name.
+pub const INTERFACE: &str = "org.otpd.Account";
+/// State of an account.
+pub const STATUS: &str = "org.otpd.Account.Status";
+/// Its devices.
+pub const DEVICES: &str = "org.otpd.Account.Devices";
+/// Begins to bind a device.
+pub const BEGIN: &str = "org.otpd.Account.Begin";
+/// Proves a pending device.
+pub const CONFIRM: &str = "org.otpd.Account.Confirm";
+/// Renames a device.
+pub const RENAME: &str = "org.otpd.Account.Rename";
+/// Retires a device.
+pub const UNBIND: &str = "org.otpd.Account.Unbind";
+/// Turns protection off.
+pub const OFF: &str = "org.otpd.Account.Off";
+/// Opens closed lanes.
+pub const UNLOCK: &str = "org.otpd.Account.Unlock";
+/// The call was understood and refused.
+pub const REFUSED: &str = "org.otpd.Account.Refused";
+/// The registry, the key or the user database cannot be read.
+pub const UNAVAILABLE: &str = "org.otpd.Account.Unavailable";
+
+/// A device, without its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Number within the account, never used again.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// `pending`, `active` or `retired`.
+    pub state: String,
+    /// `totp` or `hotp`.
+    pub kind: String,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// 6 to 8.
+    pub digits: u8,
+    /// Seconds of one step, 15 to 120.
+    pub period: u16,
+    /// Unix seconds.
+    pub created: i64,
+    /// Who began to bind it.
+    pub created_by: String,
+    /// When it was proven, Unix seconds.
+    pub activated: Option<i64>,
+    /// When it was retired, Unix seconds.
+    pub retired: Option<i64>,
+    /// Who retired it.
+    pub retired_by: Option<String>,
+    /// Its last accepted code, Unix seconds.
+    pub last_used: Option<i64>,
+    /// The service of that login.
+    pub last_service: Option<String>,
+    /// The address of that login.
+    pub last_address: Option<String>,
+}
+
+/// Failures in one lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// `local`, `known`, `unknown` or `own`.
+    pub lane: String,
+    /// Wrong codes in a row.
+    pub failures: u32,
+    /// No code is looked at before, Unix seconds.
+    pub until: Option<i64>,
+    /// Closed until unlocked.
+    pub closed: bool,
+}
+
+/// Whether protection is required.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// `required`, `exempt` or `optional`.
+    pub state: String,
+    /// From when on it is required (the end of the grace), Unix seconds.
+    pub since: Option<i64>,
+    /// The rule, in words.
+    pub why: String,
+}
+
+/// Parameters of `Status`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+}
+
+/// Result of `Status`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// The account.
+    pub user: String,
+    /// Whether logins ask for a code.
+    pub protected: bool,
+    /// What the policy says.
+    pub requirement: Requirement,
+    /// How many devices are active.
+    pub active_devices: u32,
+    /// How many are waiting to be proven.
+    pub pending_devices: u32,
+    /// Lanes with failures.
+    pub lanes: Vec<Lane>,
+    /// This box's clock, Unix seconds.
+    pub now: i64,
+    /// Whether the kernel says its clock follows a source; absent if it does not say.
+    pub clock_synchronised: Option<bool>,
+}
+
+/// Parameters of `Devices`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevicesParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// Retired ones too.
+    pub retired: Option<bool>,
+    /// Continues behind this id.
+    pub after: Option<u32>,
+}
+
+/// Result of `Devices`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Devices {
+    /// By rising id.
+    pub devices: Vec<Device>,
+    /// Whether another page follows.
+    pub more: bool,
+}
+
+/// Parameters of `Begin`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeginParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// The device's name, 1 to 32 characters; the daemon chooses one if absent.
+    pub name: Option<String>,
+    /// Base32, 16 to 64 bytes; the daemon makes one of 20 bytes if absent.
+    pub key: Option<Secret>,
+    /// `SHA1` if absent.
+    pub algorithm: Option<String>,
+    /// 6 if absent.
+    pub digits: Option<u8>,
+    /// 30 seconds if absent.
+    pub period: Option<u16>,
+    /// Name or id of the active device that this one takes over from.
+    pub replaces: Option<String>,
+    /// Proof; see the interface.
+    pub code: Option<Secret>,
+}
+
+/// Result of `Begin`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Begun {
+    /// The pending device.
+    pub device: u32,
+    /// Its name.
+    pub name: String,
+    /// Base32 without padding.
+    pub key: Secret,
+    /// `otpauth://`, for a QR code.
+    pub uri: Secret,
+    /// Unix seconds.
+    pub expires: i64,
+}
+
+/// Parameters of `Confirm`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// Name or id.
+    pub device: String,
+    /// A code of that device.
+    pub code: Secret,
+}
+
+/// Result of `Confirm`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The device, now active.
+    pub device: Device,
+    /// How far the code was from this box's clock, seconds; below 0 if the code was older.
+    pub offset: i64,
+    /// Whether this turned protection on.
+    pub first: bool,
+    /// The device that it replaced.
+    pub retired: Option<String>,
+    /// This box's clock, Unix seconds.
+    pub now: i64,
+    /// Whether the kernel says its clock follows a source.
+    pub clock_synchronised: Option<bool>,
+}
+
+/// Parameters of `Rename`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenameParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// Name or id.
+    pub device: String,
+    /// The new name.
+    pub name: String,
+    /// Proof.
+    pub code: Option<Secret>,
+}
+
+/// Result of `Rename`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Renamed {
+    /// The device with its new name.
+    pub device: Device,
+}
+
+/// Parameters of `Unbind`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnbindParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// Name or id.
+    pub device: String,
+    /// Proof.
+    pub code: Option<Secret>,
+}
+
+/// Result of `Unbind`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unbound {
+    /// The device, now retired.
+    pub device: Device,
+    /// Active devices left; with 0 protection is off.
+    pub remaining: u32,
+}
+
+/// Parameters of `Off` and `Unlock`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// Proof.
+    pub code: Option<Secret>,
+}
+
+/// Result of `Off`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TurnedOff {
+    /// How many devices were retired.
+    pub retired: u32,
+}
+
+/// Result of `Unlock`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unlocked {
+    /// The lanes that had failures.
+    pub opened: Vec<String>,
+}

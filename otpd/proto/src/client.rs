@@ -1,0 +1,271 @@
+//! The blocking client: connects, makes sure who is at the other end, and calls, all within one deadline.
+//!
+//! Runs inside sshd, sudo and screen lockers: it starts no thread, never sleeps, raises no SIGPIPE, leaks no
+//! descriptor over exec, and never takes descriptor 0, 1 or 2, which a host may have closed.
+
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::sys::socket::AddressFamily;
+use nix::sys::socket::MsgFlags;
+use nix::sys::socket::SockFlag;
+use nix::sys::socket::SockType;
+use nix::sys::socket::UnixAddr;
+use nix::sys::socket::sockopt;
+use nix::sys::stat;
+use nix::sys::time::TimeVal;
+use nix::unistd::geteuid;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroize;
+
+use crate::frame::Inbox;
+use crate::message::Reply;
+use crate::message::encode_call;
+
+/// A connection to `otpd`, for as many calls as fit into its deadline.
+pub struct Client {
+    socket: OwnedFd,
+    deadline: Instant,
+}
+
+/// Why a call has no result.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nobody answers at this path: the daemon is not running, or its queue is full.
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Somebody answers whom we must not believe.
+    Untrusted {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The deadline passed. With `sent`, the daemon may have acted on the call all the same.
+    TimedOut {
+        /// Whether the call had left.
+        sent: bool,
+    },
+    /// The connection broke, or what came was not Varlink. With `sent`, the daemon may have acted all the same.
+    Broken {
+        /// Whether the call had left.
+        sent: bool,
+        /// What came instead.
+        why: String,
+    },
+    /// The daemon answered with an error.
+    Refused {
+        /// `interface.ErrorName`.
+        error: String,
+        /// Its parameters, JSON.
+        parameters: String,
+    },
+}
+
+impl ClientError {
+    /// Whether nobody answered at all, as opposed to an answer that is no result.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        !matches!(self, Self::Refused { .. } | Self::Untrusted { .. })
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { path, source } => {
+                write!(f, "cannot reach otpd at {}: {source}; is otpd running?", path.display())
+            }
+            Self::Untrusted { path, why } => write!(f, "not trusting {}: {why}", path.display()),
+            Self::TimedOut { sent: false } => f.write_str("otpd does not answer; is the system overloaded?"),
+            Self::TimedOut { sent: true } => f.write_str("otpd did not answer in time; it may have acted all the same"),
+            Self::Broken { sent, why } => {
+                write!(f, "the connection to otpd broke ({why})")?;
+                if *sent { f.write_str("; it may have acted all the same") } else { Ok(()) }
+            }
+            Self::Refused { error, parameters } => write!(f, "otpd answered {error} {parameters}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreachable { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Client {
+    /// Connects to `path` and checks the server: the socket's directory belongs to root (or to the caller) and
+    /// is not writable by others, and the peer is root or the socket's owner.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`], [`ClientError::Untrusted`] or [`ClientError::TimedOut`].
+    pub fn connect(path: &Path, within: Duration) -> Result<Self, ClientError> {
+        let unreachable = |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
+        let deadline = deadline_in(within);
+        let owner = check_directory(path)?;
+        let socket = new_socket().map_err(unreachable)?;
+        connect_until(&socket, path, deadline)?;
+        let peer = nix::sys::socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(unreachable)?.uid();
+        if peer != 0 && peer != owner {
+            let why = format!("its server runs as uid {peer}, neither root nor the socket's owner");
+            return Err(ClientError::Untrusted { path: path.to_owned(), why });
+        }
+        Ok(Self { socket, deadline })
+    }
+
+    /// Starts a new deadline, for a caller that waited for a person in between.
+    pub fn extend(&mut self, within: Duration) {
+        self.deadline = deadline_in(within);
+    }
+
+    /// Calls `method` and waits for its reply.
+    ///
+    /// # Errors
+    /// [`ClientError`]; with `sent` in it, the daemon may have acted on the call.
+    pub fn call<P: Serialize, R: DeserializeOwned>(&mut self, method: &str, parameters: &P) -> Result<R, ClientError> {
+        let message = encode_call(method, parameters)
+            .map_err(|error| ClientError::Broken { sent: false, why: format!("{error:?}") })?;
+        self.send(&message)?;
+        let mut inbox = Inbox::default();
+        let reply = loop {
+            match inbox.take() {
+                Some(reply) => break reply,
+                None => self.receive(&mut inbox)?,
+            }
+        };
+        let broken = |error: serde_json::Error| ClientError::Broken { sent: true, why: error.to_string() };
+        let reply: Reply<'_> = serde_json::from_slice(&reply).map_err(broken)?;
+        let parameters = reply.parameters.map_or("{}", |raw| raw.get());
+        match reply.error {
+            Some(error) => {
+                Err(ClientError::Refused { error: error.into_owned(), parameters: parameters.to_owned() })
+            }
+            None => serde_json::from_str(parameters).map_err(broken),
+        }
+    }
+
+    fn send(&self, mut message: &[u8]) -> Result<(), ClientError> {
+        let whole = message.len();
+        while !message.is_empty() {
+            let sent = message.len() < whole;
+            wait(&self.socket, PollFlags::POLLOUT, self.deadline, sent)?;
+            let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+            match nix::sys::socket::send(self.socket.as_raw_fd(), message, flags) {
+                Ok(written) => message = message.get(written..).unwrap_or_default(),
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(errno) => return Err(ClientError::Broken { sent, why: errno.desc().to_owned() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&self, inbox: &mut Inbox) -> Result<(), ClientError> {
+        let broken = |why: &str| ClientError::Broken { sent: true, why: why.to_owned() };
+        wait(&self.socket, PollFlags::POLLIN, self.deadline, true)?;
+        let mut chunk = [0_u8; 4096];
+        let received = nix::sys::socket::recv(self.socket.as_raw_fd(), &mut chunk, MsgFlags::MSG_DONTWAIT);
+        let outcome = match received {
+            Ok(0) => Err(broken("closed without an answer")),
+            Ok(length) => {
+                inbox.push(chunk.get(..length).unwrap_or_default()).map_err(|_| broken("the answer is too long"))
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
+            Err(errno) => Err(broken(errno.desc())),
+        };
+        chunk.zeroize();
+        outcome
+    }
+}
+
+/// The socket's owner, after a look at the directory it stands in: whoever can write there can put a server of
+/// their own in our path.
+fn check_directory(path: &Path) -> Result<u32, ClientError> {
+    let unreachable = |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
+    let untrusted = |why: String| ClientError::Untrusted { path: path.to_owned(), why };
+    let Some(directory) = path.parent().filter(|_| path.is_absolute()) else {
+        return Err(untrusted("the path is not absolute".to_owned()));
+    };
+    let found = stat::stat(directory).map_err(unreachable)?;
+    if found.st_uid != 0 && found.st_uid != geteuid().as_raw() {
+        return Err(untrusted(format!("its directory belongs to uid {}, not to root", found.st_uid)));
+    }
+    if found.st_mode & 0o022 != 0 {
+        return Err(untrusted("its directory is writable by others".to_owned()));
+    }
+    Ok(stat::lstat(path).map_err(unreachable)?.st_uid)
+}
+
+/// A close-on-exec socket that is none of the standard descriptors: a clone is numbered 3 or higher.
+fn new_socket() -> Result<OwnedFd, Errno> {
+    let socket = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    if socket.as_raw_fd() > 2 {
+        return Ok(socket);
+    }
+    socket.try_clone().map_err(|error| error.raw_os_error().map_or(Errno::EMFILE, Errno::from_raw))
+}
+
+/// A full backlog makes connect wait, and only a send timeout set before bounds that.
+fn connect_until(socket: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), ClientError> {
+    let unreachable = |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
+    let address = UnixAddr::new(path).map_err(unreachable)?;
+    loop {
+        let left = left_until(deadline).ok_or(ClientError::TimedOut { sent: false })?;
+        let timeout = TimeVal::new(
+            i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            i64::from(left.subsec_micros()).max(1),
+        );
+        nix::sys::socket::setsockopt(socket, sockopt::SendTimeout, &timeout).map_err(unreachable)?;
+        match nix::sys::socket::connect(socket.as_raw_fd(), &address) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => return Err(ClientError::TimedOut { sent: false }),
+            Err(errno) => return Err(unreachable(errno)),
+        }
+    }
+}
+
+fn wait(socket: &OwnedFd, events: PollFlags, deadline: Instant, sent: bool) -> Result<(), ClientError> {
+    loop {
+        let left = left_until(deadline).ok_or(ClientError::TimedOut { sent })?;
+        let timeout = PollTimeout::try_from(left.saturating_add(Duration::from_millis(1))).unwrap_or(PollTimeout::MAX);
+        match nix::poll::poll(&mut [PollFd::new(socket.as_fd(), events)], timeout) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(ClientError::Broken { sent, why: errno.desc().to_owned() }),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]
+fn deadline_in(within: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(within).unwrap_or(now)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]
+fn left_until(deadline: Instant) -> Option<Duration> {
+    deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests;
