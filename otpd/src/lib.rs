@@ -1,1 +1,19 @@
-//! .
+//! The daemon: owns the registry of bound devices and its key, answers on Unix sockets, and reaches nothing else. No
+//! HTTP, no TLS, no SMTP, no async runtime, no capability, never root.
+//!
+//! Data flows one way: `listen` (peer, frame) → `dispatch` → `permit` → `service` → `otpd-core` → `registry`, and back.
+
+pub mod audit;
+pub mod clock;
+pub mod config;
+pub mod dispatch;
+pub mod keys;
+pub mod listen;
+pub mod names;
+pub mod peer;
+pub mod permit;
+pub mod privileges;
+pub mod registry;
+pub mod service;
+pub mod settings;
+pub mod state;

@@ -1,1 +1,26 @@
-//! .
+//! What `otpd` knows without asking anybody: one-time codes, devices, the throttle, the policy, and what an account
+//! is. Pure: no I/O, no clock, no randomness; time and chance are parameters.
+//!
+//! Standards: RFC 4226 (HOTP), RFC 6238 (TOTP), the key URI format of authenticator apps, NIST SP 800-63B-4.
+
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod check;
+pub mod code;
+pub mod device;
+pub mod event;
+pub mod key;
+pub mod name;
+pub mod otpauth;
+pub mod policy;
+pub mod registry;
+pub mod source;
+pub mod throttle;
+pub mod time;
+pub mod totp;
+
+// Linked for their `zeroize` feature alone, which totp-rs does not ask for: its HMAC states are wiped then.
+use hmac as _;
+use sha1 as _;
+use sha2 as _;

@@ -94,7 +94,9 @@ impl fmt::Display for ClientError {
             }
             Self::Untrusted { path, why } => write!(f, "not trusting {}: {why}", path.display()),
             Self::TimedOut { sent: false } => f.write_str("otpd does not answer; is the system overloaded?"),
-            Self::TimedOut { sent: true } => f.write_str("otpd did not answer in time; it may have acted all the same"),
+            Self::TimedOut { sent: true } => {
+                f.write_str("otpd did not answer in time; it may have acted all the same")
+            }
             Self::Broken { sent, why } => {
                 write!(f, "the connection to otpd broke ({why})")?;
                 if *sent { f.write_str("; it may have acted all the same") } else { Ok(()) }
@@ -120,12 +122,14 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`], [`ClientError::Untrusted`] or [`ClientError::TimedOut`].
     pub fn connect(path: &Path, within: Duration) -> Result<Self, ClientError> {
-        let unreachable = |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
+        let unreachable =
+            |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
         let deadline = deadline_in(within);
         let owner = check_directory(path)?;
         let socket = new_socket().map_err(unreachable)?;
         connect_until(&socket, path, deadline)?;
-        let peer = nix::sys::socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(unreachable)?.uid();
+        let peer =
+            nix::sys::socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(unreachable)?.uid();
         if peer != 0 && peer != owner {
             let why = format!("its server runs as uid {peer}, neither root nor the socket's owner");
             return Err(ClientError::Untrusted { path: path.to_owned(), why });
@@ -142,7 +146,11 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]; with `sent` in it, the daemon may have acted on the call.
-    pub fn call<P: Serialize, R: DeserializeOwned>(&mut self, method: &str, parameters: &P) -> Result<R, ClientError> {
+    pub fn call<P: Serialize, R: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        parameters: &P,
+    ) -> Result<R, ClientError> {
         let message = encode_call(method, parameters)
             .map_err(|error| ClientError::Broken { sent: false, why: format!("{error:?}") })?;
         self.send(&message)?;
@@ -186,9 +194,9 @@ impl Client {
         let received = nix::sys::socket::recv(self.socket.as_raw_fd(), &mut chunk, MsgFlags::MSG_DONTWAIT);
         let outcome = match received {
             Ok(0) => Err(broken("closed without an answer")),
-            Ok(length) => {
-                inbox.push(chunk.get(..length).unwrap_or_default()).map_err(|_| broken("the answer is too long"))
-            }
+            Ok(length) => inbox
+                .push(chunk.get(..length).unwrap_or_default())
+                .map_err(|_| broken("the answer is too long")),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
             Err(errno) => Err(broken(errno.desc())),
         };
@@ -200,7 +208,8 @@ impl Client {
 /// The socket's owner, after a look at the directory it stands in: whoever can write there can put a server of
 /// their own in our path.
 fn check_directory(path: &Path) -> Result<u32, ClientError> {
-    let unreachable = |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
+    let unreachable =
+        |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
     let untrusted = |why: String| ClientError::Untrusted { path: path.to_owned(), why };
     let Some(directory) = path.parent().filter(|_| path.is_absolute()) else {
         return Err(untrusted("the path is not absolute".to_owned()));
@@ -217,7 +226,8 @@ fn check_directory(path: &Path) -> Result<u32, ClientError> {
 
 /// A close-on-exec socket that is none of the standard descriptors: a clone is numbered 3 or higher.
 fn new_socket() -> Result<OwnedFd, Errno> {
-    let socket = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let socket =
+        nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     if socket.as_raw_fd() > 2 {
         return Ok(socket);
     }
@@ -226,7 +236,8 @@ fn new_socket() -> Result<OwnedFd, Errno> {
 
 /// A full backlog makes connect wait, and only a send timeout set before bounds that.
 fn connect_until(socket: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), ClientError> {
-    let unreachable = |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
+    let unreachable =
+        |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
     let address = UnixAddr::new(path).map_err(unreachable)?;
     loop {
         let left = left_until(deadline).ok_or(ClientError::TimedOut { sent: false })?;
@@ -247,7 +258,8 @@ fn connect_until(socket: &OwnedFd, path: &Path, deadline: Instant) -> Result<(),
 fn wait(socket: &OwnedFd, events: PollFlags, deadline: Instant, sent: bool) -> Result<(), ClientError> {
     loop {
         let left = left_until(deadline).ok_or(ClientError::TimedOut { sent })?;
-        let timeout = PollTimeout::try_from(left.saturating_add(Duration::from_millis(1))).unwrap_or(PollTimeout::MAX);
+        let timeout =
+            PollTimeout::try_from(left.saturating_add(Duration::from_millis(1))).unwrap_or(PollTimeout::MAX);
         match nix::poll::poll(&mut [PollFd::new(socket.as_fd(), events)], timeout) {
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) => return Ok(()),

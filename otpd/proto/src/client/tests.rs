@@ -113,7 +113,9 @@ fn a_server_that_closes_before_reading_raises_no_sigpipe() {
 
 #[test]
 fn garbage_and_half_a_reply_are_errors() {
-    for reply in [b"]\0".as_slice(), b"{\"parameters\":", b"\xff\xfe\0", b"{\"parameters\":7,\"parameters\":8}\0"] {
+    for reply in
+        [b"]\0".as_slice(), b"{\"parameters\":", b"\xff\xfe\0", b"{\"parameters\":7,\"parameters\":8}\0"]
+    {
         assert!(matches!(Server::answering(reply).call(), Err(ClientError::Broken { .. })), "{reply:?}");
     }
 }

@@ -1,0 +1,300 @@
+//! One account: whose it is, its devices, its throttle, and the addresses it knows. Everything that a decision
+//! about an account reads or changes is in here, so a decision is one exclusive change of one [`Account`].
+
+use std::time::Duration;
+
+use crate::device::Device;
+use crate::device::DeviceId;
+use crate::device::SealedKey;
+use crate::device::State;
+use crate::device::Use;
+use crate::name::DeviceName;
+use crate::name::Identity;
+use crate::source::Source;
+use crate::throttle::Lane;
+use crate::throttle::Throttle;
+use crate::time::UnixTime;
+use crate::totp::Parameters;
+
+/// The row's number in the registry, never used again; keys are sealed to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub i64);
+
+/// An account with its pending and active devices. Retired ones stay in the registry and are listed from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The registry's number for it.
+    pub id: AccountId,
+    /// Whose it is.
+    pub identity: Identity,
+    /// Pending and active devices, by rising number. Those retired by a change stay until it is committed.
+    pub devices: Vec<Device>,
+    /// The number that the next device gets.
+    pub next_device: u32,
+    /// One for each of [`Lane::ALL`], in that order.
+    lanes: [Throttle; 4],
+    /// The last refusal of each lane that the next prompt should explain.
+    pub refusals: [Option<Refusal>; 4],
+    /// Addresses with accepted codes, newest first, at most [`Account::SOURCES`].
+    pub sources: Vec<(Source, UnixTime)>,
+    /// When the grace of this account began: the first login at which protection was required of it.
+    pub grace_since: Option<UnixTime>,
+    /// When a code of this account was last accepted on account.sock; administrators act on the strength of it.
+    pub stepped_up: Option<UnixTime>,
+    /// Something the owner must be told at the next login.
+    pub announce: Option<String>,
+}
+
+/// Why the last code of a lane was refused, for the next prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// When.
+    pub at: UnixTime,
+    /// Whether it was right but spent, as opposed to wrong.
+    pub spent: bool,
+}
+
+/// A device that is to be bound.
+#[derive(Debug)]
+pub struct NewDevice {
+    /// Its name.
+    pub name: DeviceName,
+    /// Its key, sealed for [`Account::next_device`].
+    pub key: SealedKey,
+    /// How it makes codes.
+    pub parameters: Parameters,
+    /// The active device it takes over from.
+    pub replaces: Option<DeviceId>,
+    /// Who begins it, and from where.
+    pub by: String,
+}
+
+/// Why a device cannot be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CannotBind {
+    /// [`Account::MAX_DEVICES`] are active or pending.
+    TooMany,
+    /// An active device has this name.
+    NameTaken,
+}
+
+impl Account {
+    /// The most pending and active devices. Each one adds to a guesser's odds.
+    pub const MAX_DEVICES: usize = 10;
+    /// How long a pending device waits to be proven.
+    pub const PENDING_FOR: Duration = Duration::from_secs(600);
+    /// Wrong codes that end a pending device.
+    pub const PENDING_TRIES: u32 = 10;
+    /// The most addresses kept.
+    pub const SOURCES: usize = 16;
+    /// How long an address stays known.
+    pub const SOURCE_FOR: Duration = Duration::from_secs(30 * 86_400);
+
+    /// A new account without devices.
+    #[must_use]
+    pub fn new(id: AccountId, identity: Identity) -> Self {
+        Self {
+            id,
+            identity,
+            devices: Vec::new(),
+            next_device: 1,
+            lanes: Default::default(),
+            refusals: Default::default(),
+            sources: Vec::new(),
+            grace_since: None,
+            stepped_up: None,
+            announce: None,
+        }
+    }
+
+    /// Whether logins ask for a code.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.devices.iter().any(Device::is_active)
+    }
+
+    /// The active devices.
+    pub fn active(&self) -> impl Iterator<Item = &Device> {
+        self.devices.iter().filter(|device| device.is_active())
+    }
+
+    /// The throttle of a lane.
+    #[must_use]
+    pub fn lane(&self, lane: Lane) -> &Throttle {
+        let [local, known, unknown, own] = &self.lanes;
+        match lane {
+            Lane::Local => local,
+            Lane::Known => known,
+            Lane::Unknown => unknown,
+            Lane::Own => own,
+        }
+    }
+
+    /// The throttle of a lane, to change it.
+    pub fn lane_mut(&mut self, lane: Lane) -> &mut Throttle {
+        let [local, known, unknown, own] = &mut self.lanes;
+        match lane {
+            Lane::Local => local,
+            Lane::Known => known,
+            Lane::Unknown => unknown,
+            Lane::Own => own,
+        }
+    }
+
+    /// What the next prompt of a lane should explain.
+    #[must_use]
+    pub fn refusal(&self, lane: Lane) -> Option<Refusal> {
+        let [local, known, unknown, own] = self.refusals;
+        match lane {
+            Lane::Local => local,
+            Lane::Known => known,
+            Lane::Unknown => unknown,
+            Lane::Own => own,
+        }
+    }
+
+    /// Notes what the next prompt of a lane should explain.
+    pub fn set_refusal(&mut self, lane: Lane, refusal: Option<Refusal>) {
+        let [local, known, unknown, own] = &mut self.refusals;
+        *match lane {
+            Lane::Local => local,
+            Lane::Known => known,
+            Lane::Unknown => unknown,
+            Lane::Own => own,
+        } = refusal;
+    }
+
+    /// Opens every lane and names those that had failures.
+    pub fn open_lanes(&mut self) -> Vec<Lane> {
+        let failed: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| self.lane(*lane).failures > 0).collect();
+        self.lanes = Default::default();
+        self.refusals = Default::default();
+        failed
+    }
+
+    /// Whether codes were accepted from this address in the last 30 days.
+    #[must_use]
+    pub fn knows(&self, source: Source, now: UnixTime) -> bool {
+        self.sources.iter().any(|(known, at)| *known == source && now.since(*at) < Self::SOURCE_FOR)
+    }
+
+    /// Remembers an address with an accepted code. Written at most once a day, since only the day matters.
+    pub fn learn_source(&mut self, source: Source, now: UnixTime) {
+        let fresh = |at: UnixTime| at <= now && now.since(at) < Duration::from_secs(86_400);
+        if self.sources.iter().any(|(known, at)| *known == source && fresh(*at)) {
+            return;
+        }
+        self.sources.retain(|(known, _)| *known != source);
+        self.sources.insert(0, (source, now));
+        self.sources.truncate(Self::SOURCES);
+    }
+
+    /// Finds a pending or active device by its name or its number.
+    #[must_use]
+    pub fn find(&self, named: &str) -> Option<&Device> {
+        let live = || self.devices.iter().filter(|device| !matches!(device.state, State::Retired { .. }));
+        live()
+            .find(|device| device.name.as_str() == named)
+            .or_else(|| live().find(|device| named.parse() == Ok(device.id.0)))
+    }
+
+    /// The device of a number, to change it.
+    pub fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.iter_mut().find(|device| device.id == id)
+    }
+
+    /// Whether a pending or active device has this name.
+    #[must_use]
+    pub fn has_name(&self, name: &DeviceName) -> bool {
+        self.devices
+            .iter()
+            .any(|device| !matches!(device.state, State::Retired { .. }) && device.name == *name)
+    }
+
+    /// Retires pending devices whose time is over.
+    pub fn expire_pending(&mut self, now: UnixTime) {
+        for device in &mut self.devices {
+            if matches!(device.state, State::Pending { expires, .. } if expires <= now) {
+                device.retire(now, "expired");
+            }
+        }
+    }
+
+    /// Adds a pending device. One of the same name that is still pending gives way: its owner began anew.
+    ///
+    /// # Errors
+    /// [`CannotBind`]; nothing changed then but for expired pending devices.
+    pub fn begin(&mut self, new: NewDevice, now: UnixTime) -> Result<DeviceId, CannotBind> {
+        self.expire_pending(now);
+        if self.active().any(|device| device.name == new.name)
+            && new.replaces != self.find(new.name.as_str()).map(|d| d.id)
+        {
+            return Err(CannotBind::NameTaken);
+        }
+        for device in &mut self.devices {
+            if device.name == new.name && device.is_pending(now) {
+                device.retire(now, &new.by);
+            }
+        }
+        let live =
+            self.devices.iter().filter(|device| !matches!(device.state, State::Retired { .. })).count();
+        let leaving = usize::from(new.replaces.is_some());
+        if live.saturating_sub(leaving) >= Self::MAX_DEVICES {
+            return Err(CannotBind::TooMany);
+        }
+        let id = DeviceId(self.next_device);
+        self.next_device = self.next_device.saturating_add(1);
+        self.devices.push(Device {
+            id,
+            name: new.name,
+            state: State::Pending { expires: now.plus(Self::PENDING_FOR), tries: 0, replaces: new.replaces },
+            key: new.key,
+            parameters: new.parameters,
+            drift: 0,
+            leaning: 0,
+            last_step: None,
+            created: now,
+            created_by: new.by,
+            last_use: None,
+        });
+        Ok(id)
+    }
+
+    /// Makes a proven device active and returns the name of the one it replaces. If it is the account's first, all
+    /// other pending devices are retired: they were begun without a code and must not become a second way in.
+    pub fn activate(&mut self, id: DeviceId, now: UnixTime, by: &str) -> Option<DeviceName> {
+        let first = !self.is_protected();
+        let replaces = match self.device_mut(id)?.state {
+            State::Pending { replaces, .. } => replaces,
+            _ => return None,
+        };
+        self.device_mut(id)?.state = State::Active { since: now };
+        if first {
+            let others = self.devices.iter_mut().filter(|device| device.id != id && !device.is_active());
+            others.for_each(|device| device.retire(now, by));
+        }
+        let old = self.device_mut(replaces?)?;
+        old.retire(now, by);
+        Some(old.name.clone())
+    }
+
+    /// Retires every device and forgets the throttle. Returns how many were active.
+    pub fn retire_all(&mut self, now: UnixTime, by: &str) -> u32 {
+        let active = u32::try_from(self.active().count()).unwrap_or(u32::MAX);
+        self.devices.iter_mut().for_each(|device| device.retire(now, by));
+        self.open_lanes();
+        self.sources.clear();
+        self.stepped_up = None;
+        active
+    }
+
+    /// Notes an accepted code on its device.
+    pub fn note_use(&mut self, id: DeviceId, used: Use) {
+        if let Some(device) = self.device_mut(id) {
+            device.last_use = Some(used);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Checking a code against an account: the one place that decides whether a code is right.
+//!
+//! Runs inside one exclusive change of the account, so that of any number of callers with the same code exactly one
+//! is told [`Verdict::Accepted`].
+
+use crate::account::Account;
+use crate::account::Refusal;
+use crate::code::Code;
+use crate::device::Device;
+use crate::device::DeviceId;
+use crate::key::Key;
+use crate::throttle::Gate;
+use crate::throttle::Lane;
+use crate::time::Step;
+use crate::time::UnixTime;
+use crate::totp::Generator;
+
+/// Opens the key of a device of `account`.
+///
+/// # Errors
+/// The opener's own, handed through: nothing is decided then.
+pub trait Opener {
+    /// What can go wrong.
+    type Error;
+
+    /// The key in the clear.
+    ///
+    /// # Errors
+    /// The key cannot be opened: altered, moved to another row, or sealed by another master key.
+    fn open(&self, account: &Account, device: &Device) -> Result<Key, Self::Error>;
+}
+
+/// What became of a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Right, and spent now on every device that it matches.
+    Accepted {
+        /// The first of them.
+        device: DeviceId,
+        /// Its distance from this box's clock, in seconds; below 0 if the code was older.
+        offset: i64,
+    },
+    /// Right once, but spent.
+    Used {
+        /// The device.
+        device: DeviceId,
+        /// When that device shows its next code.
+        next: UnixTime,
+    },
+    /// Right, but this box's clock is behind a step that is spent already.
+    ClockWentBack {
+        /// The device.
+        device: DeviceId,
+    },
+    /// No device has this code now.
+    Wrong {
+        /// If it lies within ±10 steps of a device: the device, and how many steps. For the audit log only; told to
+        /// the caller it would be an oracle.
+        near: Option<(DeviceId, i64)>,
+    },
+    /// Not looked at: the lane waits until then.
+    Wait(UnixTime),
+    /// Not looked at: the lane is closed.
+    Closed,
+}
+
+/// Checks `code` against every active device and writes down what follows from it.
+///
+/// # Errors
+/// A key could not be opened; the account is unchanged then.
+pub fn check<O: Opener>(
+    account: &mut Account,
+    code: &Code,
+    lane: Lane,
+    now: UnixTime,
+    keys: &O,
+) -> Result<Verdict, O::Error> {
+    match account.lane_mut(lane).gate(now) {
+        Gate::Open => {}
+        Gate::Wait(until) => return Ok(Verdict::Wait(until)),
+        Gate::Closed => return Ok(Verdict::Closed),
+    }
+    let looks = look_at_all(account, code, now, keys)?;
+    let verdict = judge(account, &looks, now);
+    match verdict {
+        Verdict::Accepted { .. } => {
+            for look in &looks {
+                let fresh = look.fresh;
+                if let (Some(step), Some(device)) = (fresh, account.device_mut(look.device)) {
+                    device.spend(step, now);
+                }
+            }
+            account.lane_mut(lane).clear();
+            account.set_refusal(lane, None);
+        }
+        // A spent code tells a guesser nothing new, and its owner types it in good faith: not counted.
+        Verdict::Used { .. } => account.set_refusal(lane, Some(Refusal { at: now, spent: true })),
+        Verdict::Wrong { .. } => {
+            account.lane_mut(lane).fail(now);
+            account.set_refusal(lane, Some(Refusal { at: now, spent: false }));
+        }
+        Verdict::ClockWentBack { .. } | Verdict::Wait(_) | Verdict::Closed => {}
+    }
+    Ok(verdict)
+}
+
+/// Checks the code that is to prove a pending device, and spends it: within the window of a device whose clock is
+/// not known yet.
+///
+/// # Errors
+/// The key could not be opened.
+pub fn prove<O: Opener>(
+    account: &mut Account,
+    id: DeviceId,
+    code: &Code,
+    now: UnixTime,
+    keys: &O,
+) -> Result<Option<i64>, O::Error> {
+    let Some(device) = account.devices.iter().find(|device| device.id == id) else { return Ok(None) };
+    let look = look_at(account, device, code, now, keys)?;
+    let Some(step) = look.fresh else { return Ok(None) };
+    let offset = offset_seconds(account, id, step, now);
+    let spent_elsewhere = look_at_all(account, code, now, keys)?;
+    for look in spent_elsewhere {
+        if let (Some(step), Some(device)) = (look.fresh, account.device_mut(look.device)) {
+            device.spend(step, now);
+        }
+    }
+    if let Some(device) = account.device_mut(id) {
+        device.spend(step, now);
+    }
+    Ok(Some(offset))
+}
+
+/// What one device says to a code.
+struct Look {
+    device: DeviceId,
+    /// The step it matches that is not spent.
+    fresh: Option<Step>,
+    /// The step it matches that is spent.
+    spent: Option<Step>,
+    /// How many steps off it lies, if that is within [`NEAR`] but outside the window.
+    near: Option<i64>,
+}
+
+/// Every device is looked at, whatever the others said, so time tells nothing.
+fn look_at_all<O: Opener>(
+    account: &Account,
+    code: &Code,
+    now: UnixTime,
+    keys: &O,
+) -> Result<Vec<Look>, O::Error> {
+    account.active().map(|device| look_at(account, device, code, now, keys)).collect()
+}
+
+fn look_at<O: Opener>(
+    account: &Account,
+    device: &Device,
+    code: &Code,
+    now: UnixTime,
+    keys: &O,
+) -> Result<Look, O::Error> {
+    let key = keys.open(account, device)?;
+    let mut look = Look { device: device.id, fresh: None, spent: None, near: None };
+    // A key and parameters from our own constructors are always taken; if not, the device has no code.
+    let Ok(generator) = Generator::new(&key, device.parameters) else { return Ok(look) };
+    let centre = device.centre(now);
+    for offset in generator.offsets(code, centre, NEAR) {
+        let Some(step) = centre.at(offset) else { continue };
+        if offset.abs() > WINDOW {
+            look.near = look.near.or(Some(offset));
+        } else if device.last_step.is_some_and(|last| step <= last) {
+            look.spent = look.spent.or(Some(step));
+        } else {
+            look.fresh = look.fresh.or(Some(step));
+        }
+    }
+    Ok(look)
+}
+
+fn judge(account: &Account, looks: &[Look], now: UnixTime) -> Verdict {
+    if let Some((device, step)) = looks.iter().find_map(|look| Some((look.device, look.fresh?))) {
+        return Verdict::Accepted { device, offset: offset_seconds(account, device, step, now) };
+    }
+    let spent = looks.iter().find(|look| look.spent.is_some()).map(|look| look.device);
+    match spent.and_then(|id| account.devices.iter().find(|device| device.id == id)) {
+        Some(device) if is_ahead(device, now) => Verdict::ClockWentBack { device: device.id },
+        Some(device) => Verdict::Used { device: device.id, next: next_code(device, now) },
+        None => Verdict::Wrong { near: looks.iter().find_map(|look| Some((look.device, look.near?))) },
+    }
+}
+
+/// Whether the newest spent step lies beyond what any code of now could have spent: the clock went back.
+#[must_use]
+pub fn is_ahead(device: &Device, now: UnixTime) -> bool {
+    device.last_step.is_some_and(|last| last.distance(device.centre(now)) > WINDOW)
+}
+
+/// When a device whose current code is spent shows the next one.
+#[must_use]
+pub fn next_code(device: &Device, now: UnixTime) -> UnixTime {
+    let centre = device.centre(now);
+    let next = device.last_step.map_or(centre, |last| last.max(centre)).at(1).unwrap_or(centre);
+    // The device's steps begin when ours do; only their numbers differ, by the drift.
+    let ours = next.at(i64::from(device.drift).saturating_neg()).unwrap_or(next);
+    ours.begins(device.parameters.period())
+}
+
+fn offset_seconds(account: &Account, id: DeviceId, step: Step, now: UnixTime) -> i64 {
+    let Some(device) = account.devices.iter().find(|device| device.id == id) else { return 0 };
+    let period = device.parameters.period();
+    step.distance(now.step(period)).saturating_mul(i64::from(period))
+}
+
+/// Steps before and after a device's own clock whose codes are accepted. RFC 6238 (5.2) recommends one step for the
+/// way and slow fingers; phones and boxes are off by some seconds each, hence one on either side.
+const WINDOW: i64 = 1;
+
+/// How far off a refused code is still recognised, for the audit log.
+const NEAR: i64 = 10;
+
+#[cfg(test)]
+mod tests;

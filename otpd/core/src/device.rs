@@ -1,0 +1,136 @@
+//! A bound device: one key, its name, and how far its codes are spent.
+
+use std::fmt;
+
+use crate::name::DeviceName;
+use crate::time::Step;
+use crate::time::UnixTime;
+use crate::totp::Parameters;
+
+/// A device's number within its account: 1, 2, 3, …, never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(pub u32);
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A key as the registry holds it: ciphertext bound to account and device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKey(pub Vec<u8>);
+
+/// Where a device is in its life. It only moves forward: pending → active → retired, or pending → retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Made, not yet proven.
+    Pending {
+        /// Dies at this moment.
+        expires: UnixTime,
+        /// Wrong codes given for it.
+        tries: u32,
+        /// The active device that it is to replace.
+        replaces: Option<DeviceId>,
+    },
+    /// Its codes are accepted.
+    Active {
+        /// Since when.
+        since: UnixTime,
+    },
+    /// Kept for the record (NIST SP 800-63B-4, 4.1), never accepted again.
+    Retired {
+        /// When it was proven, if it ever was.
+        activated: Option<UnixTime>,
+        /// When it was retired.
+        at: UnixTime,
+        /// Who did it.
+        by: String,
+    },
+}
+
+/// The last accepted code of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// When.
+    pub at: UnixTime,
+    /// PAM service.
+    pub service: String,
+    /// Address, if remote.
+    pub address: Option<String>,
+}
+
+/// One device of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Number within the account.
+    pub id: DeviceId,
+    /// Its name.
+    pub name: DeviceName,
+    /// Where it is in its life.
+    pub state: State,
+    /// Its key, sealed; wiped out of the registry when it is retired.
+    pub key: SealedKey,
+    /// How it makes codes.
+    pub parameters: Parameters,
+    /// Steps that its clock is ahead of ours, `-MAX_DRIFT <= drift <= MAX_DRIFT`.
+    pub drift: i8,
+    /// Offset of the last accepted code from `drift`; two alike in a row move the drift.
+    pub leaning: i8,
+    /// The newest spent step: only greater ones are accepted, ever.
+    pub last_step: Option<Step>,
+    /// When it was begun.
+    pub created: UnixTime,
+    /// By whom, and from where.
+    pub created_by: String,
+    /// Its last accepted code.
+    pub last_use: Option<Use>,
+}
+
+impl Device {
+    /// The furthest drift that is stored, in steps.
+    pub const MAX_DRIFT: i8 = 10;
+
+    /// Whether its codes are accepted.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Active { .. })
+    }
+
+    /// Whether it waits to be proven, and still may be.
+    #[must_use]
+    pub fn is_pending(&self, now: UnixTime) -> bool {
+        matches!(self.state, State::Pending { expires, .. } if now < expires)
+    }
+
+    /// The step that a punctual code of this device has now.
+    #[must_use]
+    pub fn centre(&self, now: UnixTime) -> Step {
+        let step = now.step(self.parameters.period());
+        step.at(i64::from(self.drift)).unwrap_or(step)
+    }
+
+    /// Spends `step` and learns from it how far the device's clock is off. One late code is only slow fingers; two
+    /// in a row with the same offset move the drift by one step.
+    pub fn spend(&mut self, step: Step, now: UnixTime) {
+        let offset = i8::try_from(step.distance(self.centre(now)).signum()).unwrap_or(0);
+        if offset != 0 && offset == self.leaning {
+            self.drift = self.drift.saturating_add(offset).clamp(-Self::MAX_DRIFT, Self::MAX_DRIFT);
+            self.leaning = 0;
+        } else {
+            self.leaning = offset;
+        }
+        self.last_step = Some(self.last_step.map_or(step, |last| last.max(step)));
+    }
+
+    /// Takes it out of use for good. The sealed key goes too; the row stays.
+    pub fn retire(&mut self, now: UnixTime, by: &str) {
+        let activated = match self.state {
+            State::Active { since } => Some(since),
+            State::Pending { .. } => None,
+            State::Retired { .. } => return,
+        };
+        self.state = State::Retired { activated, at: now, by: by.to_owned() };
+        self.key = SealedKey(Vec::new());
+    }
+}

@@ -1,0 +1,196 @@
+//! What the audit log records: one typed event for every decision.
+
+use crate::name::Uid;
+use crate::throttle::Lane;
+use crate::time::UnixTime;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A login's code, or its absence.
+    Login,
+    /// The account phase of a login without a code.
+    Account,
+    /// A device was begun.
+    Bind,
+    /// A pending device was proven.
+    Confirm,
+    /// A device got another name.
+    Rename,
+    /// A device was retired.
+    Unbind,
+    /// Protection was turned off.
+    Off,
+    /// Lanes were opened.
+    Unlock,
+    /// An account was reset.
+    Reset,
+    /// An administrator read what is not their own.
+    Read,
+    /// The daemon started, stopped, or read its configuration.
+    Daemon,
+}
+
+impl Kind {
+    /// As stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Account => "account",
+            Self::Bind => "bind",
+            Self::Confirm => "confirm",
+            Self::Rename => "rename",
+            Self::Unbind => "unbind",
+            Self::Off => "off",
+            Self::Unlock => "unlock",
+            Self::Reset => "reset",
+            Self::Read => "read",
+            Self::Daemon => "daemon",
+        }
+    }
+}
+
+/// How it was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Done, let in.
+    Accept,
+    /// Not done, not let in.
+    Refuse,
+    /// Let by without a code.
+    NotRequired,
+}
+
+impl Decision {
+    /// As stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Refuse => "refuse",
+            Self::NotRequired => "not_required",
+        }
+    }
+}
+
+/// Why: a stable word for programs. The same words are the `reason` of `Refused` on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It was right and allowed.
+    Ok,
+    /// A code is needed for this.
+    CodeNeeded,
+    /// No device has this code now.
+    CodeWrong,
+    /// Right, but given before.
+    CodeUsed,
+    /// Not the form of a code; not counted.
+    CodeMalformed,
+    /// The lane waits or is closed; the code was not looked at.
+    Locked,
+    /// The clock went back behind a spent step.
+    ClockWentBack,
+    /// The clock is older than this program.
+    ClockUnset,
+    /// Nobody of that name.
+    NoSuchUser,
+    /// The name or uid belongs to another account's row.
+    IdentityConflict,
+    /// The account is not protected though it must be.
+    NotProtected,
+    /// Not required of this account.
+    Optional,
+    /// Required, but within the grace.
+    Grace,
+    /// The account is exempt.
+    Exempt,
+    /// This service never asks.
+    ServiceNever,
+    /// A login without our question (a key alone) by a protected account.
+    NoCodeGiven,
+    /// The caller may not do that.
+    NotPermitted,
+    /// No such device.
+    NoSuchDevice,
+    /// The name is taken.
+    NameTaken,
+    /// The name cannot be used.
+    BadName,
+    /// The key cannot be used.
+    BadKey,
+    /// The key is active on the account already.
+    KeyInUse,
+    /// Digits, period or algorithm out of range.
+    BadParameters,
+    /// Ten devices are enough.
+    TooManyDevices,
+    /// The last device must stay while policy demands one.
+    LastDeviceRequired,
+    /// The pending device is gone.
+    PendingExpired,
+}
+
+impl Reason {
+    /// As stored, shown and sent.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::CodeNeeded => "code_needed",
+            Self::CodeWrong => "code_wrong",
+            Self::CodeUsed => "code_used",
+            Self::CodeMalformed => "code_malformed",
+            Self::Locked => "locked",
+            Self::ClockWentBack => "clock_went_back",
+            Self::ClockUnset => "clock_unset",
+            Self::NoSuchUser => "no_such_user",
+            Self::IdentityConflict => "identity_conflict",
+            Self::NotProtected => "not_protected",
+            Self::Optional => "optional",
+            Self::Grace => "grace",
+            Self::Exempt => "exempt",
+            Self::ServiceNever => "service_never",
+            Self::NoCodeGiven => "no_code_given",
+            Self::NotPermitted => "not_permitted",
+            Self::NoSuchDevice => "no_such_device",
+            Self::NameTaken => "name_taken",
+            Self::BadName => "bad_name",
+            Self::BadKey => "bad_key",
+            Self::KeyInUse => "key_in_use",
+            Self::BadParameters => "bad_parameters",
+            Self::TooManyDevices => "too_many_devices",
+            Self::LastDeviceRequired => "last_device_required",
+            Self::PendingExpired => "pending_expired",
+        }
+    }
+}
+
+/// One decision. It has no room for a code or a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: UnixTime,
+    /// Whose account, as asked for.
+    pub user: String,
+    /// Its uid, if the name is known.
+    pub uid: Option<Uid>,
+    /// Who asked: a user's name, or the service of a login.
+    pub actor: String,
+    /// What was asked for.
+    pub kind: Kind,
+    /// How it was decided.
+    pub decision: Decision,
+    /// Why.
+    pub reason: Reason,
+    /// PAM service.
+    pub service: Option<String>,
+    /// Where from, as PAM said it.
+    pub address: Option<String>,
+    /// Which device.
+    pub device: Option<String>,
+    /// Which lane.
+    pub lane: Option<Lane>,
+    /// Anything else worth knowing, for administrators only.
+    pub detail: Option<String>,
+}

@@ -1,0 +1,168 @@
+//! What `otpd` asks of its registry. SQLite implements it; another store implements the same and passes the same
+//! suite of tests.
+
+use crate::account::Account;
+use crate::account::AccountId;
+use crate::device::Device;
+use crate::device::DeviceId;
+use crate::event::Event;
+use crate::name::AccountName;
+use crate::name::Identity;
+use crate::time::UnixTime;
+
+/// Events of one change, committed with it.
+#[derive(Debug, Default)]
+pub struct Journal(pub Vec<Event>);
+
+impl Journal {
+    /// Adds an event.
+    pub fn record(&mut self, event: Event) {
+        self.0.push(event);
+    }
+}
+
+/// Why the registry has no answer. Nothing was decided and nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Name and uid belong to different rows, or to a row that says otherwise.
+    #[error("the registry knows this name or uid as another account")]
+    Conflict,
+    /// The store cannot be read or written.
+    #[error("the registry is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// One line of the list of accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Whose it is.
+    pub identity: Identity,
+    /// Active devices.
+    pub active_devices: u32,
+    /// The last accepted code.
+    pub last_used: Option<UnixTime>,
+    /// Whether a lane is closed.
+    pub locked: bool,
+}
+
+/// An event as read back: words, so that a log written by another version stays readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Rising, without gaps.
+    pub id: i64,
+    /// When.
+    pub at: UnixTime,
+    /// Whose account.
+    pub user: String,
+    /// Its uid.
+    pub uid: Option<u32>,
+    /// Who asked.
+    pub actor: String,
+    /// What for.
+    pub kind: String,
+    /// How it was decided.
+    pub decision: String,
+    /// Why.
+    pub reason: String,
+    /// PAM service.
+    pub service: Option<String>,
+    /// Where from.
+    pub address: Option<String>,
+    /// Which device.
+    pub device: Option<String>,
+    /// Which lane.
+    pub lane: Option<String>,
+    /// Anything else.
+    pub detail: Option<String>,
+}
+
+/// Which events to read.
+#[derive(Debug, Clone, Default)]
+pub struct EventQuery {
+    /// Of this user only.
+    pub user: Option<String>,
+    /// From this time on.
+    pub since: Option<UnixTime>,
+    /// Behind this id.
+    pub after: Option<i64>,
+    /// The newest so many instead of the oldest.
+    pub tail: bool,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// The store of accounts, devices and events.
+///
+/// A change has one account to itself from before it is read until it is durable: of two changes of one account the
+/// second sees what the first wrote. What is returned is on disk.
+pub trait Registry: Send + Sync + 'static {
+    /// The account of `who`, as last committed; `None` if neither name nor uid is known.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError>;
+
+    /// Changes the account of `who`, if there is one.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static;
+
+    /// Changes the account of `who`, made first if there is none.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static;
+
+    /// Records an event that changes no account, as durably and as slowly as a change.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn record(&self, event: Event) -> Result<(), RegistryError>;
+
+    /// Records an event with the next commit, without waiting for it: for what lets somebody by, which must not fail
+    /// because a log cannot be written. Returns whether there was room for it.
+    fn record_soon(&self, event: Event) -> bool;
+
+    /// Retires everything that is bound to the name or the uid and frees both for a new account. Returns how many
+    /// devices were active.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError>;
+
+    /// Accounts by name, behind `after`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError>;
+
+    /// Devices of an account by number, behind `after`, retired ones too.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn devices(
+        &self,
+        account: AccountId,
+        after: Option<DeviceId>,
+        limit: u32,
+    ) -> Result<Vec<Device>, RegistryError>;
+
+    /// Events, oldest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError>;
+
+    /// Looks for damage. `Ok(None)` is none found.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn verify(&self) -> Result<Option<String>, RegistryError>;
+}

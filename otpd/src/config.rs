@@ -1,0 +1,383 @@
+//! `otpd.toml`: one plain struct per section, unknown keys refused, every key with a default.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use anyhow::bail;
+use serde::Deserialize;
+
+/// The whole file. What each key means stands in otpd.toml(5).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The user that otpd runs as when started by root.
+    pub user: String,
+    /// The name of this box in authenticator apps; empty for the host's name.
+    pub issuer: String,
+    /// Where things are.
+    pub paths: Paths,
+    /// Who must have protection.
+    pub policy: PolicySection,
+    /// What logins say.
+    pub login: LoginSection,
+    /// Who administers.
+    pub admin: Admin,
+    /// Bounds on callers.
+    pub limits: Limits,
+    /// Services that differ from the rest, by PAM service name.
+    pub service: BTreeMap<String, Service>,
+}
+
+/// `[paths]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    /// The directory of the registry.
+    pub state: PathBuf,
+    /// The directory of the sockets.
+    pub runtime: PathBuf,
+    /// The master key; empty for `registry.key` in the state directory.
+    pub key: PathBuf,
+    /// Where syslog listens.
+    pub syslog: PathBuf,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicySection {
+    /// Everybody must have protection.
+    pub require_everyone: bool,
+    /// Members of these groups must.
+    pub require_groups: Vec<String>,
+    /// These users need not.
+    pub exempt_users: Vec<String>,
+    /// Members of these groups need not.
+    pub exempt_groups: Vec<String>,
+    /// No requirement before this date (`YYYY-MM-DD`, local midnight); empty for none.
+    pub grace_until: String,
+    /// No requirement for so many days after the first login at which it applied.
+    pub grace_days: u16,
+}
+
+/// `[login]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginSection {
+    /// Tell the person at the prompt why the last code was refused.
+    pub say_why: bool,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Members administer other accounts; empty for root alone.
+    pub group: String,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Threads that serve login.sock.
+    pub login_workers: u16,
+    /// Threads that serve account.sock.
+    pub account_workers: u16,
+    /// Connections held at once, on each socket.
+    pub connections: u16,
+    /// Connections held at once by one user other than root.
+    pub connections_per_user: u16,
+    /// Calls a minute by one user other than root.
+    pub calls_per_minute: u16,
+}
+
+/// `[service.NAME]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Whether it asks for codes.
+    pub ask: AskKey,
+}
+
+/// The values of `ask`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AskKey {
+    /// Protected accounts are asked.
+    Always,
+    /// Nobody is.
+    Never,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            user: "otpd".into(),
+            issuer: String::new(),
+            paths: Paths::default(),
+            policy: PolicySection::default(),
+            login: LoginSection::default(),
+            admin: Admin::default(),
+            limits: Limits::default(),
+            service: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            state: "/var/lib/otpd".into(),
+            runtime: otpd_proto::RUNTIME_DIR.into(),
+            key: PathBuf::new(),
+            syslog: "/dev/log".into(),
+        }
+    }
+}
+
+impl Default for LoginSection {
+    fn default() -> Self {
+        Self { say_why: true }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { group: "otpadmin".into() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            login_workers: 32,
+            account_workers: 4,
+            connections: 1024,
+            connections_per_user: 16,
+            calls_per_minute: 120,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file. Missing at the default path means all defaults; missing where named is an error.
+    ///
+    /// # Errors
+    /// The file is not a regular one of root (or of us), others may write it, it is not TOML (with line and column),
+    /// or a value is out of range.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = match read_trusted(path) {
+            Ok(text) => text,
+            Err(error) if path == Path::new(DEFAULT_PATH) && is_missing(&error) => String::new(),
+            Err(error) => return Err(error),
+        };
+        Self::parse(&text).with_context(|| format!("{}", path.display()))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Where the registry is.
+    #[must_use]
+    pub fn registry(&self) -> PathBuf {
+        self.paths.state.join("registry.db")
+    }
+
+    /// Where the master key is, unless systemd gives it.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        if self.paths.key.as_os_str().is_empty() {
+            self.paths.state.join("registry.key")
+        } else {
+            self.paths.key.clone()
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for (key, path) in
+            [("state", &self.paths.state), ("runtime", &self.paths.runtime), ("syslog", &self.paths.syslog)]
+        {
+            if !path.is_absolute() {
+                bail!("paths.{key}: {path:?} is not an absolute path");
+            }
+        }
+        if !self.paths.key.as_os_str().is_empty() && !self.paths.key.is_absolute() {
+            bail!("paths.key: {:?} is not an absolute path", self.paths.key);
+        }
+        if self.user.is_empty() {
+            bail!("user: the name of a user is needed");
+        }
+        if self.issuer.chars().count() > 32 || self.issuer.chars().any(|c| c.is_control() || c == ':') {
+            bail!("issuer: at most 32 characters, no colon, no control characters");
+        }
+        let limits = &self.limits;
+        for (key, value, least, most) in [
+            ("login_workers", limits.login_workers, 1, 256),
+            ("account_workers", limits.account_workers, 1, 64),
+            ("connections", limits.connections, 16, 16_384),
+            ("connections_per_user", limits.connections_per_user, 1, 1024),
+            ("calls_per_minute", limits.calls_per_minute, 1, 60_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                bail!("limits.{key}: {value} is not within {least} to {most}");
+            }
+        }
+        if self.policy.grace_days > 3650 {
+            bail!("policy.grace_days: {} is not within 0 to 3650", self.policy.grace_days);
+        }
+        Ok(())
+    }
+}
+
+/// Where the configuration is, unless another is named.
+pub const DEFAULT_PATH: &str = "/etc/otpd/otpd.toml";
+
+/// Screen lockers that cannot show a second prompt, or that abort on one. A `[service.NAME]` of one's own wins.
+pub const NEVER_ASKING: &[&str] = &[
+    "gtklock",
+    "hyprlock",
+    "i3lock",
+    "kde",
+    "kde-fingerprint",
+    "light-locker",
+    "mate-screensaver",
+    "physlock",
+    "slock",
+    "swaylock",
+    "vlock",
+    "waylock",
+    "xlock",
+    "xscreensaver",
+    "xsecurelock",
+];
+
+fn read_trusted(path: &Path) -> anyhow::Result<String> {
+    let name = path.display();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .with_context(|| format!("opening {name}"))?;
+    let found = file.metadata().with_context(|| format!("looking at {name}"))?;
+    if !found.is_file() {
+        bail!("{name} is not a regular file");
+    }
+    if found.uid() != 0 && found.uid() != nix::unistd::geteuid().as_raw() {
+        bail!("{name} belongs to uid {}, not to root; run: chown root {name}", found.uid());
+    }
+    if found.mode() & 0o022 != 0 {
+        bail!("{name} is writable by others; run: chmod go-w {name}");
+    }
+    if found.len() > LARGEST {
+        bail!("{name} has {} bytes; at most {LARGEST} are read", found.len());
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).with_context(|| format!("reading {name}"))?;
+    Ok(text)
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+const LARGEST: u64 = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_shipped_file_says_what_is_the_default_and_names_every_key() {
+        let shipped = include_str!("../../packaging/otpd.toml");
+        assert_eq!(Config::parse(shipped).unwrap(), Config::default());
+        for key in [
+            "user",
+            "issuer",
+            "state",
+            "runtime",
+            "key",
+            "syslog",
+            "require_everyone",
+            "require_groups",
+            "exempt_users",
+            "exempt_groups",
+            "grace_until",
+            "grace_days",
+            "say_why",
+            "group",
+            "login_workers",
+            "account_workers",
+            "connections",
+            "connections_per_user",
+            "calls_per_minute",
+        ] {
+            assert!(
+                shipped.lines().any(|line| line.starts_with(&format!("{key} = "))),
+                "{key} is not in the file"
+            );
+        }
+    }
+
+    #[test]
+    fn a_typo_is_an_error_with_line_and_column() {
+        let error =
+            Config::parse("user = \"otpd\"\n[policy]\nrequire_group = [\"nas\"]\n").unwrap_err().to_string();
+        assert!(error.contains("line 3, column 1") && error.contains("require_group"), "{error}");
+        let error = Config::parse("[service.sudo]\nask = \"sometimes\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("sometimes"), "{error}");
+    }
+
+    #[test]
+    fn zero_never_means_unlimited() {
+        for key in
+            ["login_workers", "account_workers", "connections", "connections_per_user", "calls_per_minute"]
+        {
+            let error = Config::parse(&format!("[limits]\n{key} = 0\n")).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_and_hostile_issuers_are_refused() {
+        for text in [
+            "[paths]\nstate = \"x\"",
+            "[paths]\nkey = \"x\"",
+            "issuer = \"a:b\"",
+            "issuer = \"a\\u001bb\"",
+            "user = \"\"",
+        ] {
+            assert!(Config::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("otpd.toml");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(Config::read(&path).unwrap(), Config::default());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
+        assert!(Config::read(&path).unwrap_err().to_string().contains("chmod go-w"));
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(Config::read(&link).is_err());
+        assert!(Config::read(&directory.path().join("missing")).is_err());
+        assert!(Config::read(directory.path()).is_err());
+    }
+}

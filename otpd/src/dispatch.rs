@@ -1,0 +1,195 @@
+//! From a message to a call and back: reads parameters, calls the service, words the reply. Decides nothing.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+
+use otpd_core::event::Reason;
+use otpd_core::registry::Registry;
+use otpd_core::time::UnixTime;
+use otpd_proto::account;
+use otpd_proto::admin;
+use otpd_proto::login;
+use otpd_proto::message::Call;
+use otpd_proto::message::encode_error;
+use otpd_proto::message::encode_reply;
+use otpd_proto::service;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::peer::Door;
+use crate::peer::Peer;
+use crate::service::Failure;
+use crate::service::Service;
+
+/// What to do with a connection after a message.
+pub enum Outcome {
+    /// Send this and wait for the next message.
+    Reply(Zeroizing<Vec<u8>>),
+    /// Send nothing (`oneway`) and wait for the next message.
+    Silence,
+    /// It was no Varlink: close.
+    Close,
+}
+
+/// Serves one message.
+pub fn dispatch<R: Registry>(service: &Service<R>, peer: Peer, message: &[u8]) -> Outcome {
+    let Ok(call) = serde_json::from_slice::<Call<'_>>(message) else { return Outcome::Close };
+    let served = catch_unwind(AssertUnwindSafe(|| serve(service, peer, &call, clock::now())));
+    let Ok(reply) = served else {
+        log::error!(
+            "a call of {} by uid {} ended in an internal error; please report it",
+            call.method,
+            peer.raw_uid
+        );
+        return Outcome::Close;
+    };
+    match reply {
+        _ if call.oneway => Outcome::Silence,
+        Some(bytes) => Outcome::Reply(bytes),
+        None => Outcome::Close,
+    }
+}
+
+/// The reply for a caller who asks too often.
+#[must_use]
+pub fn too_many_calls() -> Outcome {
+    let say = "Too many calls in a short time. Wait a minute.".to_owned();
+    match encode_error(account::UNAVAILABLE, &service::Unavailable { say }) {
+        Ok(bytes) => Outcome::Reply(bytes),
+        Err(_) => Outcome::Close,
+    }
+}
+
+type Reply = Option<Zeroizing<Vec<u8>>>;
+
+fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime) -> Reply {
+    let raw = call.parameters;
+    let Some((interface, name)) = call.method.rsplit_once('.') else {
+        return error(service::INVALID_PARAMETER, &json!({"parameter": "method"}));
+    };
+    if !interfaces(peer.door).contains(&interface) {
+        return error(service::INTERFACE_NOT_FOUND, &json!({"interface": interface}));
+    }
+    if call.upgrade {
+        return error(service::METHOD_NOT_IMPLEMENTED, &json!({"method": &*call.method}));
+    }
+    let of = |result| Faulty { interface, result };
+    match &*call.method {
+        "org.varlink.service.GetInfo" => reply(&info(peer.door)),
+        "org.varlink.service.GetInterfaceDescription" => describe(raw, peer.door),
+        login::START => with(raw, |p: login::LoginParameters| of(s.start(peer, &p.login, now).map(step))),
+        login::ANSWER => {
+            with(raw, |p: login::AnswerParameters| of(s.answer(peer, &p.login, &p.answer, now).map(step)))
+        }
+        login::ACCOUNT => {
+            with(raw, |p: login::LoginParameters| of(s.account_phase(peer, &p.login, now).map(step)))
+        }
+        account::STATUS => with(raw, |p| Faulty { interface, result: s.status(peer, &p, now) }),
+        account::DEVICES => with(raw, |p| Faulty { interface, result: s.devices(peer, &p, now) }),
+        account::BEGIN => with(raw, |p| Faulty { interface, result: s.begin(peer, &p, now) }),
+        account::CONFIRM => with(raw, |p| Faulty { interface, result: s.confirm(peer, &p, now) }),
+        account::RENAME => with(raw, |p| Faulty { interface, result: s.rename(peer, &p, now) }),
+        account::UNBIND => with(raw, |p| Faulty { interface, result: s.unbind(peer, &p, now) }),
+        account::OFF => with(raw, |p| Faulty { interface, result: s.off(peer, &p, now) }),
+        account::UNLOCK => with(raw, |p| Faulty { interface, result: s.unlock(peer, &p, now) }),
+        admin::ACCOUNTS => with(raw, |p| Faulty { interface, result: s.accounts(peer, &p, now) }),
+        admin::RESET => with(raw, |p| Faulty { interface, result: s.reset(peer, &p, now) }),
+        admin::AUDIT => with(raw, |p| Faulty { interface, result: s.audit(peer, &p, now) }),
+        admin::DOCTOR => with(raw, |_: Nothing| Faulty { interface, result: s.doctor(peer, now) }),
+        _ => error(service::METHOD_NOT_FOUND, &json!({"method": name})),
+    }
+}
+
+/// The interfaces of a socket. login.sock has nothing but logins.
+fn interfaces(door: Door) -> &'static [&'static str] {
+    match door {
+        Door::Login => &[service::INTERFACE, login::INTERFACE],
+        Door::Account => &[service::INTERFACE, login::INTERFACE, account::INTERFACE, admin::INTERFACE],
+    }
+}
+
+fn info(door: Door) -> service::Info {
+    service::Info {
+        vendor: "otpd".into(),
+        product: "otpd".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        url: "man:otpd(8)".into(),
+        interfaces: interfaces(door).iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+fn describe(raw: Option<&RawValue>, door: Door) -> Reply {
+    let wanted: service::DescribeParameters = match parameters(raw) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return refusal,
+    };
+    let served = |name: &str| interfaces(door).contains(&name) && name == wanted.interface;
+    match service::DESCRIPTIONS.iter().find(|(name, _)| served(name)) {
+        Some((_, text)) => reply(&service::Description { description: (*text).to_owned() }),
+        None => error(service::INTERFACE_NOT_FOUND, &json!({"interface": wanted.interface})),
+    }
+}
+
+/// A result with the interface whose errors it uses.
+struct Faulty<'a, T> {
+    interface: &'a str,
+    result: Result<T, Failure>,
+}
+
+/// Parameters of a method that has none.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+fn with<'a, P: DeserializeOwned, T: Serialize>(
+    raw: Option<&RawValue>,
+    run: impl FnOnce(P) -> Faulty<'a, T>,
+) -> Reply {
+    let parameters = match parameters(raw) {
+        Ok(parameters) => parameters,
+        Err(refusal) => return refusal,
+    };
+    let Faulty { interface, result } = run(parameters);
+    match result {
+        Ok(value) => reply(&value),
+        Err(Failure::Refused { reason: Reason::NotPermitted, .. }) if interface == login::INTERFACE => {
+            error(service::PERMISSION_DENIED, &json!({}))
+        }
+        Err(Failure::Refused { reason, say, until }) => {
+            let refused =
+                service::Refused { reason: reason.as_str().into(), say, until: until.map(|at| at.0) };
+            error(&format!("{interface}.Refused"), &refused)
+        }
+        Err(Failure::Unavailable { say, cause }) => {
+            log::error!("nothing decided: {cause}");
+            error(&format!("{interface}.Unavailable"), &service::Unavailable { say })
+        }
+    }
+}
+
+fn parameters<P: DeserializeOwned>(raw: Option<&RawValue>) -> Result<P, Reply> {
+    let text = raw.map_or("{}", RawValue::get);
+    serde_json::from_str(text).map_err(|problem| {
+        // Only the first line of what serde says: the field and what was expected, never a value.
+        let parameter = problem.to_string();
+        error(service::INVALID_PARAMETER, &json!({"parameter": parameter.split(" at line").next()}))
+    })
+}
+
+fn step(step: login::Next) -> login::Step {
+    login::Step { step }
+}
+
+fn reply<T: Serialize>(value: &T) -> Reply {
+    encode_reply(value).map_err(|problem| log::error!("a reply could not be made: {problem:?}")).ok()
+}
+
+fn error<T: Serialize>(name: &str, parameters: &T) -> Reply {
+    encode_error(name, parameters)
+        .map_err(|problem| log::error!("a reply could not be made: {problem:?}"))
+        .ok()
+}

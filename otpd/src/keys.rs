@@ -1,0 +1,268 @@
+//! Keys at rest. A master key (a systemd credential or a root-made file) wraps one random data key in the registry;
+//! device keys are sealed with a subkey of that. XChaCha20-Poly1305 throughout, with what the ciphertext is for as
+//! associated data, so that a row copied into another account opens nothing.
+//!
+//! This keeps backups and replicas unreadable. It does not help against a thief who has the whole disk.
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use chacha20poly1305::KeyInit;
+use chacha20poly1305::XChaCha20Poly1305;
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::aead::Payload;
+use hkdf::Hkdf;
+use otpd_core::account::Account;
+use otpd_core::account::AccountId;
+use otpd_core::check::Opener;
+use otpd_core::device::Device;
+use otpd_core::device::DeviceId;
+use otpd_core::device::SealedKey;
+use otpd_core::key::Key;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// The key that wraps the data key. 256 random bits.
+pub struct MasterKey(Zeroizing<[u8; KEY]>);
+
+/// Opens and seals device keys.
+pub struct Keys {
+    devices: XChaCha20Poly1305,
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read or made.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// The file is not a key.
+    #[error("{}: {why}", path.display())]
+    NotAKey {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The ciphertext was altered, moved, or sealed with another key.
+    #[error(
+        "a key of the registry does not open: it was altered, or the master key is not the one it was sealed with"
+    )]
+    DoesNotOpen,
+    /// The kernel gave no randomness.
+    #[error("no randomness: {0}")]
+    Random(String),
+}
+
+impl MasterKey {
+    /// Reads the key from `path`: exactly 32 bytes, of the user we run as (or root), nobody else's to read.
+    ///
+    /// # Errors
+    /// [`KeyError::File`] or [`KeyError::NotAKey`].
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { path: path.to_owned(), source };
+        let refuse = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
+        let mut file =
+            OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
+        if found.mode() & 0o077 != 0 {
+            return Err(refuse(format!("others can read it; run: chmod 0400 {}", path.display())));
+        }
+        let mut key = Zeroizing::new([0; KEY]);
+        if found.len() != KEY as u64 {
+            return Err(refuse(format!("it has {} bytes, a key has {KEY}", found.len())));
+        }
+        file.read_exact(key.as_mut_slice()).map_err(failed)?;
+        Ok(Self(key))
+    }
+
+    /// Makes a key in a new file of mode 0400, on disk before this returns.
+    ///
+    /// # Errors
+    /// [`KeyError`], also if the file exists.
+    pub fn create(path: &Path) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { path: path.to_owned(), source };
+        let key = Self(random_key()?);
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o400).open(path).map_err(failed)?;
+        file.write_all(key.0.as_slice()).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+        Ok(key)
+    }
+
+    /// Wraps a fresh data key and returns it with its keys.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn new_data_key(&self) -> Result<(Vec<u8>, Keys), KeyError> {
+        let data = random_key()?;
+        let wrapped = seal(&self.cipher(), DATA_KEY, data.as_slice())?;
+        Ok((wrapped, Keys::from_data_key(data.as_slice())?))
+    }
+
+    /// Unwraps the data key of the registry.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`] if it was wrapped with another master key.
+    pub fn open_data_key(&self, wrapped: &[u8]) -> Result<Keys, KeyError> {
+        Keys::from_data_key(&open(&self.cipher(), DATA_KEY, wrapped)?)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new((&*self.0).into())
+    }
+}
+
+impl Keys {
+    /// Seals the key of one device for its row.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn seal(&self, account: AccountId, device: DeviceId, key: &Key) -> Result<SealedKey, KeyError> {
+        seal(&self.devices, &device_label(account, device), key.expose_bytes()).map(SealedKey)
+    }
+
+    fn from_data_key(data: &[u8]) -> Result<Self, KeyError> {
+        let mut subkey = Zeroizing::new([0; KEY]);
+        Hkdf::<Sha256>::new(None, data)
+            .expand(b"otpd device keys 1", subkey.as_mut_slice())
+            .map_err(|_| KeyError::DoesNotOpen)?;
+        Ok(Self { devices: XChaCha20Poly1305::new((&*subkey).into()) })
+    }
+}
+
+impl Opener for Keys {
+    type Error = KeyError;
+
+    fn open(&self, account: &Account, device: &Device) -> Result<Key, KeyError> {
+        let bytes = open(&self.devices, &device_label(account.id, device.id), &device.key.0)?;
+        Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
+    }
+}
+
+/// Random bytes for a new device's key.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn new_device_key() -> Result<Key, KeyError> {
+    let mut bytes = Zeroizing::new(vec![0; Key::MADE]);
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+    Key::new(bytes).map_err(|error| KeyError::Random(error.to_string()))
+}
+
+fn random_key() -> Result<Zeroizing<[u8; KEY]>, KeyError> {
+    let mut key = Zeroizing::new([0; KEY]);
+    getrandom::fill(key.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
+    Ok(key)
+}
+
+/// `version, nonce, ciphertext and tag`; the version is authenticated with the label.
+fn seal(cipher: &XChaCha20Poly1305, label: &[u8], secret: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).map_err(|error| KeyError::Random(error.to_string()))?;
+    let payload = Payload { msg: secret, aad: label };
+    let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| KeyError::DoesNotOpen)?;
+    Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
+}
+
+fn open(cipher: &XChaCha20Poly1305, label: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let (version, rest) = sealed.split_first().ok_or(KeyError::DoesNotOpen)?;
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(KeyError::DoesNotOpen)?;
+    if *version != VERSION {
+        return Err(KeyError::DoesNotOpen);
+    }
+    let payload = Payload { msg: ciphertext, aad: label };
+    cipher.decrypt(nonce.into(), payload).map(Zeroizing::new).map_err(|_| KeyError::DoesNotOpen)
+}
+
+fn device_label(account: AccountId, device: DeviceId) -> Vec<u8> {
+    [b"otpd device key 1".as_slice(), &account.0.to_be_bytes(), &device.0.to_be_bytes()].concat()
+}
+
+const KEY: usize = 32;
+const NONCE: usize = 24;
+const VERSION: u8 = 1;
+const DATA_KEY: &[u8] = b"otpd data key 1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn master() -> MasterKey {
+        MasterKey(Zeroizing::new([7; KEY]))
+    }
+
+    fn opens(keys: &Keys, account: i64, device: u32, sealed: &SealedKey) -> bool {
+        open(&keys.devices, &device_label(AccountId(account), DeviceId(device)), &sealed.0).is_ok()
+    }
+
+    #[test]
+    fn a_sealed_key_opens_in_its_own_row_only() {
+        let (_, keys) = master().new_data_key().unwrap();
+        let key = new_device_key().unwrap();
+        let sealed = keys.seal(AccountId(1), DeviceId(2), &key).unwrap();
+        assert!(opens(&keys, 1, 2, &sealed));
+        assert!(!opens(&keys, 2, 2, &sealed) && !opens(&keys, 1, 1, &sealed));
+    }
+
+    #[test]
+    fn any_altered_byte_is_found() {
+        let (_, keys) = master().new_data_key().unwrap();
+        let sealed = keys.seal(AccountId(1), DeviceId(2), &new_device_key().unwrap()).unwrap();
+        for index in 0..sealed.0.len() {
+            let mut altered = sealed.clone();
+            altered.0[index] ^= 1;
+            assert!(!opens(&keys, 1, 2, &altered), "{index}");
+        }
+        for length in [0, 1, 24, 25, sealed.0.len() - 1] {
+            assert!(!opens(&keys, 1, 2, &SealedKey(sealed.0[..length].to_vec())), "{length}");
+        }
+    }
+
+    #[test]
+    fn only_the_right_master_key_unwraps() {
+        let (wrapped, keys) = master().new_data_key().unwrap();
+        let sealed = keys.seal(AccountId(1), DeviceId(1), &new_device_key().unwrap()).unwrap();
+        assert!(opens(&master().open_data_key(&wrapped).unwrap(), 1, 1, &sealed));
+        assert!(MasterKey(Zeroizing::new([8; KEY])).open_data_key(&wrapped).is_err());
+    }
+
+    #[test]
+    fn a_key_file_is_made_once_and_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let made = MasterKey::create(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
+        assert_eq!(*MasterKey::read(&path).unwrap().0, *made.0);
+        assert!(matches!(MasterKey::create(&path), Err(KeyError::File { .. })));
+    }
+
+    #[test]
+    fn a_loose_short_or_linked_key_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        MasterKey::create(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o440)).unwrap();
+        assert!(MasterKey::read(&path).err().unwrap().to_string().contains("chmod 0400"));
+        std::fs::write(directory.path().join("short"), [0; 31]).unwrap();
+        std::fs::set_permissions(directory.path().join("short"), std::fs::Permissions::from_mode(0o400))
+            .unwrap();
+        assert!(matches!(MasterKey::read(&directory.path().join("short")), Err(KeyError::NotAKey { .. })));
+        std::os::unix::fs::symlink(&path, directory.path().join("link")).unwrap();
+        assert!(matches!(MasterKey::read(&directory.path().join("link")), Err(KeyError::File { .. })));
+    }
+}

@@ -1,0 +1,95 @@
+//! One connection: who it is, what came so far, and until when the rest must have come.
+
+use std::io::ErrorKind;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::sys::socket::MsgFlags;
+use otpd_proto::frame::Inbox;
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
+
+use crate::peer::Peer;
+
+/// A connection, non-blocking.
+pub(super) struct Connection {
+    socket: UnixStream,
+    peer: Peer,
+    inbox: Inbox,
+    deadline: Instant,
+}
+
+/// What a look at the socket gave.
+pub(super) enum Received {
+    /// A whole message.
+    Message(Zeroizing<Vec<u8>>),
+    /// Not yet.
+    Waiting,
+    /// The peer is gone, or sent what no message can be.
+    Over,
+}
+
+impl Connection {
+    pub(super) fn new(socket: UnixStream, peer: Peer, now: Instant) -> std::io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let deadline = now.checked_add(FOR_A_MESSAGE).unwrap_or(now);
+        Ok(Self { socket, peer, inbox: Inbox::default(), deadline })
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+
+    /// Takes the next message, reading as much as is there. Half a message does not move the deadline, so a peer that
+    /// drips is cut off like one that is silent.
+    pub(super) fn receive(&mut self) -> Received {
+        let mut chunk = [0; 4096];
+        loop {
+            if let Some(message) = self.inbox.take() {
+                return Received::Message(message);
+            }
+            let read = self.socket.read(&mut chunk);
+            let outcome = match read {
+                Ok(0) => Some(Received::Over),
+                Ok(length) => {
+                    let fits = self.inbox.push(chunk.get(..length).unwrap_or_default());
+                    fits.is_err().then_some(Received::Over)
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Some(Received::Waiting),
+                Err(error) if error.kind() == ErrorKind::Interrupted => None,
+                Err(_) => Some(Received::Over),
+            };
+            chunk.zeroize();
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
+    }
+
+    /// Sends a reply. A peer that does not read what it asked for is let go rather than waited for.
+    pub(super) fn send(&mut self, reply: &[u8], now: Instant) -> bool {
+        self.deadline = now.checked_add(BETWEEN_CALLS).unwrap_or(now);
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        nix::sys::socket::send(self.socket.as_raw_fd(), reply, flags) == Ok(reply.len())
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// From connecting to the end of the first message.
+const FOR_A_MESSAGE: Duration = Duration::from_secs(5);
+
+/// From one reply to the end of the next message.
+const BETWEEN_CALLS: Duration = Duration::from_secs(30);

@@ -1,0 +1,10 @@
+//! The sockets: adopting or binding them, and the pools of workers that serve them.
+
+mod bind;
+mod budget;
+mod connection;
+mod pool;
+
+pub use bind::Sockets;
+pub use pool::Pool;
+pub use pool::Serve;

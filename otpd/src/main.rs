@@ -1,0 +1,240 @@
+//! `otpd`: reads the configuration, takes its sockets, gives up root, opens the registry, serves until told to stop.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use anyhow::bail;
+use clap::Parser;
+use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
+use otpd::audit::Level;
+use otpd::audit::Syslog;
+use otpd::clock;
+use otpd::config::Config;
+use otpd::config::DEFAULT_PATH;
+use otpd::dispatch::dispatch;
+use otpd::keys::Keys;
+use otpd::keys::MasterKey;
+use otpd::listen::Pool;
+use otpd::listen::Serve;
+use otpd::listen::Sockets;
+use otpd::names::Names;
+use otpd::peer::Door;
+use otpd::privileges::RunAs;
+use otpd::registry::Sqlite;
+use otpd::service::Service;
+use otpd::settings::Settings;
+use otpd::state;
+use otpd_core::event::Reason;
+
+/// One-time passwords for logins: the daemon that holds the registry.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "See otpd(8) and otpd.toml(5).")]
+struct Arguments {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+    /// Read the configuration, look up what it names, say whether it is right, and stop.
+    #[arg(long)]
+    check_config: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    StderrLog::install();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let config = Config::read(&arguments.config)?;
+    if arguments.check_config {
+        Settings::resolve(&config, &Names::start()?)?;
+        log::info!("{}: no errors", arguments.config.display());
+        return Ok(());
+    }
+    let signals = block_signals()?;
+    let run_as = RunAs::choose(&config.user)?;
+    state::prepare(&config.paths.state, &run_as)?;
+    let sockets = Sockets::obtain(&config.paths.runtime)?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    run_as.enter()?;
+    // No thread before this line: capabilities and no_new_privs belong to threads.
+    serve(arguments, &config, sockets, &signals)
+}
+
+fn serve(arguments: &Arguments, config: &Config, sockets: Sockets, signals: &SigSet) -> anyhow::Result<()> {
+    state::check(&config.paths.state)?;
+    let _lock = state::lock(&config.paths.state)?;
+    let syslog = Syslog::start(&config.paths.syslog)?;
+    let names = Names::start()?;
+    let settings = Settings::resolve(config, &names)?;
+    let (registry, keys) = open_registry(config, &syslog)?;
+    let service = Arc::new(Service::new(registry, keys, names.clone(), settings));
+    let serving = Arc::clone(&service);
+    let serve: Serve = Arc::new(move |peer, message| dispatch(&serving, peer, message));
+    let login = Pool::start(Door::Login, sockets.login, &config.limits, Arc::clone(&serve))?;
+    let account = Pool::start(Door::Account, sockets.account, &config.limits, serve)?;
+    service.record_daemon(
+        clock::now(),
+        Reason::Ok,
+        &format!("started, version {}", env!("CARGO_PKG_VERSION")),
+    );
+    if clock::is_unset(clock::now()) {
+        syslog
+            .line(Level::Warning, "this box's clock was never set: codes cannot be right until it is".into());
+    }
+    // Not under systemd: nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    log::info!("ready");
+    wait(arguments, config, signals, &service, &names, &syslog);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    login.stop();
+    account.stop();
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Until SIGTERM or SIGINT. SIGHUP reads the configuration again.
+fn wait(
+    arguments: &Arguments,
+    config: &Config,
+    signals: &SigSet,
+    service: &Service<Sqlite>,
+    names: &Names,
+    syslog: &Syslog,
+) {
+    loop {
+        match signals.wait() {
+            Ok(Signal::SIGHUP) => {
+                let (level, said) = match reload(arguments, config, service, names) {
+                    Ok(()) => (Level::Info, "configuration reloaded".to_owned()),
+                    Err(error) => {
+                        (Level::Warning, format!("the configuration is wrong, the old one stays: {error:#}"))
+                    }
+                };
+                log::warn!("{said}");
+                service.record_daemon(clock::now(), Reason::Ok, &said);
+                syslog.line(level, said);
+            }
+            Ok(_) => return,
+            Err(errno) => log::error!("waiting for signals: {errno}"),
+        }
+    }
+}
+
+fn reload(
+    arguments: &Arguments,
+    old: &Config,
+    service: &Service<Sqlite>,
+    names: &Names,
+) -> anyhow::Result<()> {
+    let new = Config::read(&arguments.config)?;
+    let settings = Settings::resolve(&new, names)?;
+    if (&new.user, &new.paths, &new.limits) != (&old.user, &old.paths, &old.limits) {
+        bail!("user, [paths] and [limits] change only when otpd is restarted");
+    }
+    service.set_settings(settings);
+    Ok(())
+}
+
+/// Opens registry and keys together: a registry without its key is of no use, and a new key must never be made for
+/// an old registry.
+fn open_registry(config: &Config, syslog: &Syslog) -> anyhow::Result<(Sqlite, Keys)> {
+    let path = config.registry();
+    let sink = syslog.clone();
+    let registry = Sqlite::open(&path, Box::new(move |event| sink.event(event))).with_context(|| {
+        let name = path.display();
+        format!("opening {name}; if it is damaged, stop otpd, move it away and restore {name} from a backup")
+    })?;
+    let keys = match registry.wrapped_data_key()? {
+        Some(wrapped) => master_key(config, false)?.open_data_key(&wrapped).with_context(|| {
+            format!(
+                "the master key in {} is not the one this registry was sealed with",
+                key_path(config).display()
+            )
+        })?,
+        None => {
+            let (wrapped, keys) = master_key(config, true)?.new_data_key()?;
+            registry.store_data_key(wrapped)?;
+            keys
+        }
+    };
+    Ok((registry, keys))
+}
+
+fn master_key(config: &Config, may_create: bool) -> anyhow::Result<MasterKey> {
+    let path = key_path(config);
+    if may_create && !path.exists() {
+        return Ok(MasterKey::create(&path)?);
+    }
+    MasterKey::read(&path)
+        .context("the registry needs its master key; restore the key's file, or the registry with another")
+}
+
+/// systemd's credential if it passed one, else the configured file.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "systemd.exec(5): the environment is how a credential is passed"
+)]
+fn key_path(config: &Config) -> PathBuf {
+    let credential = std::env::var("CREDENTIALS_DIRECTORY")
+        .ok()
+        .map(|directory| Path::new(&directory).join("registry.key"));
+    credential.filter(|path| path.exists()).unwrap_or_else(|| config.key())
+}
+
+/// Before the first thread, so that every thread inherits it and only `wait` takes them.
+fn block_signals() -> anyhow::Result<SigSet> {
+    let mut signals = SigSet::empty();
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().for_each(|signal| signals.add(signal));
+    signals.thread_block().context("blocking signals")?;
+    Ok(signals)
+}
+
+/// Log lines with a priority that systemd understands; plain on a terminal.
+struct StderrLog;
+
+impl StderrLog {
+    fn install() {
+        // Fails only if a logger is installed already, and none is.
+        let _ = log::set_logger(&Self);
+        log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
+impl log::Log for StderrLog {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        use std::io::IsTerminal;
+        use std::io::Write;
+        let priority = match record.level() {
+            log::Level::Error => 3,
+            log::Level::Warn => 4,
+            log::Level::Info => 6,
+            log::Level::Debug | log::Level::Trace => 7,
+        };
+        let mut stderr = std::io::stderr().lock();
+        // A closed stderr is no reason to stop.
+        let _ = if stderr.is_terminal() {
+            writeln!(stderr, "otpd: {}", record.args())
+        } else {
+            writeln!(stderr, "<{priority}>otpd: {}", record.args())
+        };
+    }
+
+    fn flush(&self) {}
+}

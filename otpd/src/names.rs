@@ -1,0 +1,216 @@
+//! Who is who: users and groups from the system's databases. Look-ups run on threads of their own with a deadline,
+//! because an NSS module may hang (a directory server that is gone). No answer is a refusal, never "no such user".
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::unistd::Gid;
+use nix::unistd::Group;
+use nix::unistd::User;
+use otpd_core::name::AccountName;
+use otpd_core::name::Identity;
+use otpd_core::name::Uid;
+
+/// The look-up threads.
+#[derive(Clone)]
+pub struct Names {
+    queue: SyncSender<Box<dyn FnOnce() + Send>>,
+}
+
+/// The databases gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Nothing within the deadline.
+    #[error("the user database does not answer")]
+    TimedOut,
+    /// An error.
+    #[error("the user database cannot be read: {0}")]
+    Failed(String),
+}
+
+/// A user, and which of the groups asked for they are in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Number and canonical name.
+    pub identity: Identity,
+    /// Those of the groups asked for that they are a member of.
+    pub groups: Vec<u32>,
+}
+
+impl Names {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn start() -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..THREADS {
+            let jobs = Arc::clone(&jobs);
+            thread::Builder::new()
+                .name("names".into())
+                .stack_size(STACK)
+                .spawn(move || look_up_all(&jobs))?;
+        }
+        Ok(Self { queue })
+    }
+
+    /// The user of this name, with those of `groups` they are in; `None` if there is positively nobody.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn by_name(&self, name: &str, groups: Vec<u32>) -> Result<Option<Person>, NoAnswer> {
+        if AccountName::new(name).is_err() {
+            return Ok(None);
+        }
+        let name = name.to_owned();
+        self.ask(move || match found(User::from_name(&name))? {
+            // Two names may share a uid: the canonical one is what the number leads back to.
+            Some(user) => person(user.uid.as_raw(), &groups),
+            None => Ok(None),
+        })
+    }
+
+    /// The user of this number; `None` if there is positively nobody.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn by_uid(&self, uid: Uid, groups: Vec<u32>) -> Result<Option<Person>, NoAnswer> {
+        self.ask(move || person(uid.as_u32(), &groups))
+    }
+
+    /// The number of a group, given by name or by number; `None` if there is positively no such group.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn group(&self, named: &str) -> Result<Option<u32>, NoAnswer> {
+        let named = named.to_owned();
+        self.ask(move || {
+            let group = match named.parse() {
+                Ok(number) => found(Group::from_gid(Gid::from_raw(number)))?,
+                Err(_) => found(Group::from_name(&named))?,
+            };
+            Ok(group.map(|group| group.gid.as_raw()))
+        })
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
+    ) -> Result<T, NoAnswer> {
+        let (reply, answer) = sync_channel(1);
+        let job = Box::new(move || {
+            // Whoever asked may have given up.
+            let _ = reply.send(look_up());
+        });
+        self.queue.try_send(job).map_err(|_| NoAnswer::TimedOut)?;
+        answer.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
+    }
+}
+
+fn look_up_all(jobs: &Mutex<Receiver<Box<dyn FnOnce() + Send>>>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match job {
+            Ok(look_up) => look_up(),
+            Err(_) => return,
+        }
+    }
+}
+
+fn person(uid: u32, groups: &[u32]) -> Result<Option<Person>, NoAnswer> {
+    let Some(user) = found(User::from_uid(nix::unistd::Uid::from_raw(uid)))? else { return Ok(None) };
+    let named = Uid::new(uid).zip(AccountName::new(&user.name).ok());
+    let Some((uid, name)) = named else { return Ok(None) };
+    let identity = Identity { uid, name };
+    let mut member = Vec::new();
+    for gid in groups {
+        if is_member(&identity.name, user.gid, *gid)? {
+            member.push(*gid);
+        }
+    }
+    Ok(Some(Person { identity, groups: member }))
+}
+
+/// Whether somebody is in a group. glibc's list of a user's groups swallows errors, so the group itself is read too:
+/// one that cannot be read is an error (duo_unix CVE-2018-16838's lesson: unreadable is not "no").
+fn is_member(name: &AccountName, primary: Gid, gid: u32) -> Result<bool, NoAnswer> {
+    let gid = Gid::from_raw(gid);
+    let Some(group) = found(Group::from_gid(gid))? else {
+        return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist")));
+    };
+    if primary == gid || group.mem.iter().any(|member| member == name.as_str()) {
+        return Ok(true);
+    }
+    let name = std::ffi::CString::new(name.as_str()).map_err(|error| NoAnswer::Failed(error.to_string()))?;
+    let all =
+        nix::unistd::getgrouplist(&name, primary).map_err(|errno| NoAnswer::Failed(errno.to_string()))?;
+    Ok(all.contains(&gid))
+}
+
+/// "Not there" in any of the spellings that getpwnam(3) lists is an answer; anything else is not.
+fn found<T>(result: nix::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
+    match result {
+        Ok(found) => Ok(found),
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        Err(errno) => Err(NoAnswer::Failed(errno.desc().to_owned())),
+    }
+}
+
+const THREADS: usize = 4;
+const QUEUE: usize = 64;
+const STACK: usize = 1024 * 1024;
+const DEADLINE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_found_both_ways_and_strangers_are_not() {
+        let names = Names::start().unwrap();
+        let root = names.by_name("root", vec![0]).unwrap().unwrap();
+        assert_eq!(root.identity.uid, Uid::new(0).unwrap());
+        assert_eq!(root.groups, [0]);
+        assert_eq!(names.by_uid(Uid::new(0).unwrap(), vec![]).unwrap().unwrap().identity, root.identity);
+        for nobody in ["no-such-user-here", "", "a:b", "root\n", "ROOT", "0", "root@example.org"] {
+            assert_eq!(names.by_name(nobody, vec![]).unwrap(), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn the_overflow_user_is_nobody() {
+        assert_eq!(Names::start().unwrap().by_name("nobody", vec![]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_read_is_no_answer() {
+        let names = Names::start().unwrap();
+        assert!(matches!(names.by_name("root", vec![4_000_000_000]), Err(NoAnswer::Failed(_))));
+        assert_eq!(names.group("root").unwrap(), Some(0));
+        assert_eq!(names.group("0").unwrap(), Some(0));
+        assert_eq!(names.group("no-such-group-here").unwrap(), None);
+    }
+
+    #[test]
+    fn look_ups_that_hang_are_no_answer_and_hold_nobody_up_for_ever() {
+        let names = Names::start().unwrap();
+        let (release, gate) = sync_channel::<()>(0);
+        let gate = Arc::new(Mutex::new(gate));
+        for _ in 0..THREADS {
+            let gate = Arc::clone(&gate);
+            let hang = move || drop(gate.lock().unwrap().recv());
+            names.queue.send(Box::new(hang)).unwrap();
+        }
+        assert_eq!(names.by_name("root", vec![]), Err(NoAnswer::TimedOut));
+        drop(release);
+        assert!(names.by_name("root", vec![]).unwrap().is_some());
+    }
+}

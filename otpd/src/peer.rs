@@ -1,0 +1,47 @@
+//! Who is at the other end of a connection: what the kernel says, nothing that the peer says.
+
+use std::os::fd::AsFd;
+
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt;
+use otpd_core::name::Uid;
+
+/// Which socket a call came in on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// login.sock.
+    Login,
+    /// account.sock.
+    Account,
+}
+
+/// A caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The socket.
+    pub door: Door,
+    /// The caller's number as the kernel sees it, for budgets.
+    pub raw_uid: u32,
+    /// The same, if it may own an account.
+    pub uid: Option<Uid>,
+    /// uid 0, or otpd's own.
+    pub is_root: bool,
+}
+
+impl Peer {
+    /// Reads the credentials that the kernel took when the peer connected.
+    ///
+    /// # Errors
+    /// The kernel does not say: then the peer is nobody and must not be served.
+    pub fn of(door: Door, socket: &impl AsFd) -> nix::Result<Self> {
+        let credentials = getsockopt(&socket.as_fd(), sockopt::PeerCredentials)?;
+        Ok(Self::new(door, credentials.uid()))
+    }
+
+    /// A caller of this number.
+    #[must_use]
+    pub fn new(door: Door, raw_uid: u32) -> Self {
+        let is_root = raw_uid == 0 || raw_uid == nix::unistd::geteuid().as_raw();
+        Self { door, raw_uid, uid: Uid::new(raw_uid), is_root }
+    }
+}

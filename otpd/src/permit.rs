@@ -1,0 +1,159 @@
+//! Who may do what: one table, role × request × state. Nothing else in the daemon grants anything.
+
+/// What the caller is to the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// uid 0, or the uid that otpd itself runs as: it could read the registry and its key anyway.
+    Root,
+    /// The account is the caller's own.
+    Owner,
+    /// A member of the administrators' group, on somebody else's account.
+    Admin,
+    /// A member of the administrators' group, on root's account.
+    AdminOnRoot,
+    /// Anybody else.
+    Other,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Start, Answer or Account of a login, on login.sock.
+    LoginForAnyone,
+    /// Start, Answer or Account of a login, on account.sock.
+    LoginOfOwn,
+    /// State of one account.
+    Status,
+    /// Its devices.
+    Devices,
+    /// Begin to bind.
+    Begin,
+    /// Prove a pending device.
+    Confirm,
+    /// Rename a device.
+    Rename,
+    /// Retire a device.
+    Unbind,
+    /// Turn protection off.
+    Off,
+    /// Open lanes.
+    Unlock,
+    /// Retire everything.
+    Reset,
+    /// List accounts.
+    Accounts,
+    /// Read the audit log.
+    Audit,
+    /// The daemon's health.
+    Doctor,
+}
+
+/// The account's state, as far as it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No active device.
+    Unprotected,
+    /// At least one.
+    Protected,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// Yes.
+    Free,
+    /// With a code of a device of the account.
+    OwnersCode,
+    /// With a code of the administrator's own device, at most 10 minutes old.
+    AdminsCode,
+    /// No.
+    Never,
+}
+
+/// The table.
+#[must_use]
+pub fn permit(role: Role, request: Request, state: State) -> Permit {
+    use Request as Q;
+    match role {
+        Role::Root => match request {
+            Q::LoginOfOwn => Permit::Never,
+            _ => Permit::Free,
+        },
+        Role::Owner => match (request, state) {
+            (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm, _) => Permit::Free,
+            (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock, State::Unprotected) => Permit::Free,
+            (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock, State::Protected) => Permit::OwnersCode,
+            (Q::LoginForAnyone | Q::Reset | Q::Accounts | Q::Audit | Q::Doctor, _) => Permit::Never,
+        },
+        Role::Admin => match request {
+            Q::Status | Q::Devices | Q::Accounts | Q::Doctor => Permit::Free,
+            Q::Off | Q::Unlock | Q::Reset | Q::Audit => Permit::AdminsCode,
+            Q::LoginForAnyone | Q::LoginOfOwn | Q::Begin | Q::Confirm | Q::Rename | Q::Unbind => {
+                Permit::Never
+            }
+        },
+        Role::AdminOnRoot => match request {
+            Q::Status | Q::Devices => Permit::Free,
+            _ => Permit::Never,
+        },
+        Role::Other => Permit::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
+    const REQUESTS: [Request; 14] = [
+        Request::LoginForAnyone,
+        Request::LoginOfOwn,
+        Request::Status,
+        Request::Devices,
+        Request::Begin,
+        Request::Confirm,
+        Request::Rename,
+        Request::Unbind,
+        Request::Off,
+        Request::Unlock,
+        Request::Reset,
+        Request::Accounts,
+        Request::Audit,
+        Request::Doctor,
+    ];
+
+    /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
+    /// unprotected and for a protected account. F free, c owner's code, a administrator's code, - never.
+    #[test]
+    fn the_whole_table_is_as_written_down() {
+        const EXPECTED: &str = "\
+            LoginForAnyone FF -- -- -- --
+            LoginOfOwn     -- FF -- -- --
+            Status         FF FF FF FF --
+            Devices        FF FF FF FF --
+            Begin          FF Fc -- -- --
+            Confirm        FF FF -- -- --
+            Rename         FF Fc -- -- --
+            Unbind         FF Fc -- -- --
+            Off            FF Fc aa -- --
+            Unlock         FF Fc aa -- --
+            Reset          FF -- aa -- --
+            Accounts       FF -- FF -- --
+            Audit          FF -- aa -- --
+            Doctor         FF -- FF -- --";
+        let letter = |permit| match permit {
+            Permit::Free => 'F',
+            Permit::OwnersCode => 'c',
+            Permit::AdminsCode => 'a',
+            Permit::Never => '-',
+        };
+        for (request, line) in REQUESTS.into_iter().zip(EXPECTED.lines()) {
+            let cells = ROLES.map(|role| {
+                let states = [State::Unprotected, State::Protected];
+                states.map(|state| letter(permit(role, request, state))).iter().collect::<String>()
+            });
+            let row = format!("{:<14} {}", format!("{request:?}"), cells.join(" "));
+            assert_eq!(row, line.trim_start(), "{request:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Lists: accounts, devices, events. Read on a reader's connection, a page at a time.
+
+use otpd_core::account::AccountId;
+use otpd_core::device::Device;
+use otpd_core::device::DeviceId;
+use otpd_core::name::AccountName;
+use otpd_core::name::Identity;
+use otpd_core::name::Uid;
+use otpd_core::registry::EventQuery;
+use otpd_core::registry::RegistryError;
+use otpd_core::registry::StoredEvent;
+use otpd_core::registry::Summary;
+use otpd_core::throttle::Throttle;
+use otpd_core::time::UnixTime;
+use rusqlite::Connection;
+use rusqlite::Row;
+use rusqlite::params;
+
+use super::rows::device_of;
+use super::rows::unavailable;
+
+/// Accounts by name, behind `after`.
+pub(crate) fn accounts(
+    connection: &Connection,
+    after: Option<&AccountName>,
+    limit: u32,
+) -> Result<Vec<Summary>, RegistryError> {
+    let mut statement = connection.prepare_cached(SELECT_ACCOUNTS).map_err(unavailable)?;
+    let after = after.map_or("", AccountName::as_str);
+    let rows =
+        statement.query_map(params![after, limit, Throttle::CLOSES_AT], summary_of).map_err(unavailable)?;
+    // A row that this version would not write (a name it refuses) is left out of the list, not fatal to it.
+    rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(unavailable)
+}
+
+/// Devices of an account by number, behind `after`.
+pub(crate) fn devices(
+    connection: &Connection,
+    account: AccountId,
+    after: Option<DeviceId>,
+    limit: u32,
+) -> Result<Vec<Device>, RegistryError> {
+    let mut statement = connection
+        .prepare_cached("SELECT * FROM device WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+        .map_err(unavailable)?;
+    let after = after.map_or(0, |id| id.0);
+    let rows = statement.query_map(params![account.0, after, limit], device_of).map_err(unavailable)?;
+    rows.collect::<Result<_, _>>().map_err(unavailable)
+}
+
+/// Events, oldest first.
+pub(crate) fn events(connection: &Connection, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
+    let order = if query.tail { "DESC" } else { "ASC" };
+    let user = if query.user.is_some() { "user = ?1" } else { "?1 IS NULL" };
+    let sql =
+        format!("SELECT * FROM audit WHERE {user} AND at >= ?2 AND id > ?3 ORDER BY id {order} LIMIT ?4");
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let since = query.since.map_or(i64::MIN, |at| at.0);
+    let rows = statement
+        .query_map(params![query.user, since, query.after.unwrap_or(0), query.limit], event_of)
+        .map_err(unavailable)?;
+    let mut events: Vec<StoredEvent> = rows.collect::<Result<_, _>>().map_err(unavailable)?;
+    if query.tail {
+        events.reverse();
+    }
+    Ok(events)
+}
+
+/// Runs SQLite's own check. `None` is no damage.
+pub(crate) fn verify(connection: &Connection) -> Result<Option<String>, RegistryError> {
+    let said: String =
+        connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).map_err(unavailable)?;
+    Ok((said != "ok").then_some(said))
+}
+
+fn summary_of(row: &Row<'_>) -> rusqlite::Result<Option<Summary>> {
+    let name: String = row.get("name")?;
+    let identity = Uid::new(row.get("uid")?).zip(AccountName::new(&name).ok());
+    let Some((uid, name)) = identity else { return Ok(None) };
+    Ok(Some(Summary {
+        identity: Identity { uid, name },
+        active_devices: row.get("active")?,
+        last_used: row.get::<_, Option<i64>>("last_used")?.map(UnixTime),
+        locked: row.get("locked")?,
+    }))
+}
+
+fn event_of(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    Ok(StoredEvent {
+        id: row.get("id")?,
+        at: UnixTime(row.get("at")?),
+        user: row.get("user")?,
+        uid: row.get("uid")?,
+        actor: row.get("actor")?,
+        kind: row.get("kind")?,
+        decision: row.get("decision")?,
+        reason: row.get("reason")?,
+        service: row.get("service")?,
+        address: row.get("address")?,
+        device: row.get("device")?,
+        lane: row.get("lane")?,
+        detail: row.get("detail")?,
+    })
+}
+
+const SELECT_ACCOUNTS: &str = "\
+    SELECT account.name, account.uid,
+        (SELECT count(*) FROM device WHERE device.account = account.id AND state = 'active') AS active,
+        (SELECT max(last_used) FROM device WHERE device.account = account.id) AS last_used,
+        EXISTS (SELECT 1 FROM lane WHERE lane.account = account.id AND failures >= ?3) AS locked
+    FROM account WHERE name > ?1 ORDER BY name LIMIT ?2";

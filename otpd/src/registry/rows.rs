@@ -1,0 +1,306 @@
+//! Accounts to rows and back. Loads one account whole; writes only what a change altered.
+
+use otpd_core::account::Account;
+use otpd_core::account::AccountId;
+use otpd_core::account::Refusal;
+use otpd_core::device::Device;
+use otpd_core::device::DeviceId;
+use otpd_core::device::SealedKey;
+use otpd_core::device::State;
+use otpd_core::device::Use;
+use otpd_core::event::Event;
+use otpd_core::name::DeviceName;
+use otpd_core::name::Identity;
+use otpd_core::name::Uid;
+use otpd_core::registry::RegistryError;
+use otpd_core::source::Source;
+use otpd_core::throttle::Lane;
+use otpd_core::throttle::Throttle;
+use otpd_core::time::Step;
+use otpd_core::time::UnixTime;
+use otpd_core::totp::Parameters;
+use rusqlite::Connection;
+use rusqlite::Row;
+use rusqlite::named_params;
+use rusqlite::params;
+
+/// The account of `who`, or `None` if neither its uid nor its name is known. Anything but one row with both is a
+/// conflict: a renumbered user, a name given to somebody else.
+pub(crate) fn load(connection: &Connection, who: &Identity) -> Result<Option<Account>, RegistryError> {
+    let mut statement = connection.prepare_cached(SELECT_ACCOUNT).map_err(unavailable)?;
+    let mut rows = statement.query(params![who.uid.as_u32(), who.name.as_str()]).map_err(unavailable)?;
+    let Some(row) = rows.next().map_err(unavailable)? else { return Ok(None) };
+    let both: bool = row.get("both").map_err(unavailable)?;
+    let mut account = account_of(row, who).map_err(unavailable)?;
+    if !both || rows.next().map_err(unavailable)?.is_some() {
+        return Err(RegistryError::Conflict);
+    }
+    account.devices = live_devices(connection, account.id)?;
+    load_lanes(connection, &mut account)?;
+    load_sources(connection, &mut account)?;
+    Ok(Some(account))
+}
+
+/// Makes an empty account.
+pub(crate) fn create(connection: &Connection, who: &Identity) -> Result<Account, RegistryError> {
+    let mut statement = connection
+        .prepare_cached("INSERT INTO account (uid, name, next_device) VALUES (?1, ?2, 1)")
+        .map_err(unavailable)?;
+    let id = statement.insert(params![who.uid.as_u32(), who.name.as_str()]).map_err(unavailable)?;
+    Ok(Account::new(AccountId(id), who.clone()))
+}
+
+/// Writes what differs between `before` and `after`.
+pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -> Result<(), RegistryError> {
+    let own = |account: &Account| {
+        (account.next_device, account.grace_since, account.stepped_up, account.announce.clone())
+    };
+    if own(before) != own(after) {
+        save_account(connection, after)?;
+    }
+    for device in &after.devices {
+        if before.devices.iter().find(|old| old.id == device.id) != Some(device) {
+            save_device(connection, after.id, device)?;
+        }
+    }
+    for lane in Lane::ALL {
+        if before.lane(lane) != after.lane(lane) || before.refusal(lane) != after.refusal(lane) {
+            save_lane(connection, after, lane)?;
+        }
+    }
+    if before.sources != after.sources {
+        save_sources(connection, after)?;
+    }
+    Ok(())
+}
+
+/// Adds an event to the audit log.
+pub(crate) fn record(connection: &Connection, event: &Event) -> Result<(), RegistryError> {
+    let mut statement = connection.prepare_cached(INSERT_EVENT).map_err(unavailable)?;
+    let done = statement.execute(params![
+        event.at.0,
+        event.user,
+        event.uid.map(Uid::as_u32),
+        event.actor,
+        event.kind.as_str(),
+        event.decision.as_str(),
+        event.reason.as_str(),
+        event.service,
+        event.address,
+        event.device,
+        event.lane.map(Lane::as_str),
+        event.detail,
+    ]);
+    done.map(drop).map_err(unavailable)
+}
+
+/// Reads a device row, whatever its state.
+pub(crate) fn device_of(row: &Row<'_>) -> rusqlite::Result<Device> {
+    let state: String = row.get("state")?;
+    let activated = row.get::<_, Option<i64>>("activated")?.map(UnixTime);
+    let state = match state.as_str() {
+        "pending" => State::Pending {
+            expires: UnixTime(row.get::<_, Option<i64>>("expires")?.unwrap_or(0)),
+            tries: row.get("tries")?,
+            replaces: row.get::<_, Option<u32>>("replaces")?.map(DeviceId),
+        },
+        "active" => State::Active { since: activated.ok_or_else(|| damaged("activated"))? },
+        _ => State::Retired {
+            activated,
+            at: UnixTime(row.get::<_, Option<i64>>("retired")?.unwrap_or(0)),
+            by: row.get::<_, Option<String>>("retired_by")?.unwrap_or_default(),
+        },
+    };
+    let algorithm: String = row.get("algorithm")?;
+    let algorithm = algorithm.parse().map_err(|_| damaged("algorithm"))?;
+    let last_used: Option<i64> = row.get("last_used")?;
+    Ok(Device {
+        id: DeviceId(row.get("id")?),
+        name: DeviceName::new(&row.get::<_, String>("name")?).map_err(|_| damaged("name"))?,
+        state,
+        key: SealedKey(row.get("key")?),
+        parameters: Parameters::new(algorithm, row.get("digits")?, row.get("period")?)
+            .map_err(|_| damaged("parameters"))?,
+        drift: row.get("drift")?,
+        leaning: row.get("leaning")?,
+        last_step: row.get::<_, Option<i64>>("last_step")?.map(|step| Step(step.cast_unsigned())),
+        created: UnixTime(row.get("created")?),
+        created_by: row.get("created_by")?,
+        last_use: match last_used {
+            Some(at) => Some(Use {
+                at: UnixTime(at),
+                service: row.get::<_, Option<String>>("last_service")?.unwrap_or_default(),
+                address: row.get("last_address")?,
+            }),
+            None => None,
+        },
+    })
+}
+
+/// Whatever SQLite says means: no answer.
+pub(crate) fn unavailable(error: rusqlite::Error) -> RegistryError {
+    RegistryError::Unavailable(error.to_string())
+}
+
+fn damaged(column: &'static str) -> rusqlite::Error {
+    rusqlite::Error::InvalidColumnName(format!("damaged value in {column}"))
+}
+
+fn account_of(row: &Row<'_>, who: &Identity) -> rusqlite::Result<Account> {
+    let mut account = Account::new(AccountId(row.get("id")?), who.clone());
+    account.next_device = row.get("next_device")?;
+    account.grace_since = row.get::<_, Option<i64>>("grace_since")?.map(UnixTime);
+    account.stepped_up = row.get::<_, Option<i64>>("stepped_up")?.map(UnixTime);
+    account.announce = row.get("announce")?;
+    Ok(account)
+}
+
+fn live_devices(connection: &Connection, account: AccountId) -> Result<Vec<Device>, RegistryError> {
+    let mut statement = connection
+        .prepare_cached("SELECT * FROM device WHERE account = ?1 AND state <> 'retired' ORDER BY id")
+        .map_err(unavailable)?;
+    let devices = statement.query_map([account.0], device_of).map_err(unavailable)?;
+    devices.collect::<Result<_, _>>().map_err(unavailable)
+}
+
+fn load_lanes(connection: &Connection, account: &mut Account) -> Result<(), RegistryError> {
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM lane WHERE account = ?1").map_err(unavailable)?;
+    let mut rows = statement.query([account.id.0]).map_err(unavailable)?;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let (lane, throttle, refusal) = lane_of(row).map_err(unavailable)?;
+        *account.lane_mut(lane) = throttle;
+        account.set_refusal(lane, refusal);
+    }
+    Ok(())
+}
+
+fn lane_of(row: &Row<'_>) -> rusqlite::Result<(Lane, Throttle, Option<Refusal>)> {
+    let lane: String = row.get("lane")?;
+    let throttle =
+        Throttle { failures: row.get("failures")?, last: row.get::<_, Option<i64>>("last")?.map(UnixTime) };
+    let spent = row.get::<_, Option<bool>>("refused_spent")?.unwrap_or(false);
+    let refusal = row.get::<_, Option<i64>>("refused")?.map(|at| Refusal { at: UnixTime(at), spent });
+    Ok((lane.parse().map_err(|_| damaged("lane"))?, throttle, refusal))
+}
+
+fn load_sources(connection: &Connection, account: &mut Account) -> Result<(), RegistryError> {
+    let mut statement = connection
+        .prepare_cached("SELECT address, at FROM source WHERE account = ?1 ORDER BY at DESC, address")
+        .map_err(unavailable)?;
+    let mut rows = statement.query([account.id.0]).map_err(unavailable)?;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let address: String = row.get(0).map_err(unavailable)?;
+        // A /64 is stored with its length; its first address stands for all of it.
+        let source =
+            Source::parse(address.trim_end_matches("/64")).ok_or_else(|| unavailable(damaged("address")))?;
+        account.sources.push((source, UnixTime(row.get(1).map_err(unavailable)?)));
+    }
+    Ok(())
+}
+
+fn save_account(connection: &Connection, account: &Account) -> Result<(), RegistryError> {
+    let mut statement = connection
+        .prepare_cached(
+            "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5 WHERE id = ?1",
+        )
+        .map_err(unavailable)?;
+    let done = statement.execute(params![
+        account.id.0,
+        account.next_device,
+        account.grace_since.map(|at| at.0),
+        account.stepped_up.map(|at| at.0),
+        account.announce,
+    ]);
+    done.map(drop).map_err(unavailable)
+}
+
+fn save_device(connection: &Connection, account: AccountId, device: &Device) -> Result<(), RegistryError> {
+    let mut statement = connection.prepare_cached(UPSERT_DEVICE).map_err(unavailable)?;
+    let (state, expires, tries, replaces, activated, retired, retired_by) = match &device.state {
+        State::Pending { expires, tries, replaces } => {
+            ("pending", Some(expires), *tries, *replaces, None, None, None)
+        }
+        State::Active { since } => ("active", None, 0, None, Some(since), None, None),
+        State::Retired { activated, at, by } => {
+            ("retired", None, 0, None, activated.as_ref(), Some(at), Some(by))
+        }
+    };
+    let done = statement.execute(named_params! {
+        ":account": account.0,
+        ":id": device.id.0,
+        ":name": device.name.as_str(),
+        ":state": state,
+        ":key": device.key.0,
+        ":algorithm": device.parameters.algorithm().as_str(),
+        ":digits": device.parameters.digits(),
+        ":period": device.parameters.period(),
+        ":drift": device.drift,
+        ":leaning": device.leaning,
+        ":last_step": device.last_step.map(|step| step.0.cast_signed()),
+        ":created": device.created.0,
+        ":created_by": device.created_by,
+        ":expires": expires.map(|at| at.0),
+        ":tries": tries,
+        ":replaces": replaces.map(|id| id.0),
+        ":activated": activated.map(|at| at.0),
+        ":retired": retired.map(|at| at.0),
+        ":retired_by": retired_by,
+        ":last_used": device.last_use.as_ref().map(|used| used.at.0),
+        ":last_service": device.last_use.as_ref().map(|used| &used.service),
+        ":last_address": device.last_use.as_ref().and_then(|used| used.address.as_ref()),
+    });
+    done.map(drop).map_err(unavailable)
+}
+
+fn save_lane(connection: &Connection, account: &Account, lane: Lane) -> Result<(), RegistryError> {
+    let (throttle, refusal) = (account.lane(lane), account.refusal(lane));
+    let done = if *throttle == Throttle::default() && refusal.is_none() {
+        let mut statement = connection
+            .prepare_cached("DELETE FROM lane WHERE account = ?1 AND lane = ?2")
+            .map_err(unavailable)?;
+        statement.execute(params![account.id.0, lane.as_str()])
+    } else {
+        let mut statement = connection
+            .prepare_cached("INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .map_err(unavailable)?;
+        statement.execute(params![
+            account.id.0,
+            lane.as_str(),
+            throttle.failures,
+            throttle.last.map(|at| at.0),
+            refusal.map(|refusal| refusal.at.0),
+            refusal.map(|refusal| refusal.spent),
+        ])
+    };
+    done.map(drop).map_err(unavailable)
+}
+
+fn save_sources(connection: &Connection, account: &Account) -> Result<(), RegistryError> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM source WHERE account = ?1").map_err(unavailable)?;
+    statement.execute([account.id.0]).map_err(unavailable)?;
+    let mut statement =
+        connection.prepare_cached("INSERT INTO source VALUES (?1, ?2, ?3)").map_err(unavailable)?;
+    for (source, at) in &account.sources {
+        statement.execute(params![account.id.0, source.to_string(), at.0]).map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+const SELECT_ACCOUNT: &str =
+    "SELECT *, uid IS ?1 AND name IS ?2 AS both FROM account WHERE uid = ?1 OR name = ?2";
+
+const UPSERT_DEVICE: &str = "\
+    INSERT OR REPLACE INTO device (
+        account, id, name, state, kind, key, algorithm, digits, period, drift, leaning, last_step, created, created_by,
+        expires, tries, replaces, activated, retired, retired_by, last_used, last_service, last_address
+    ) VALUES (
+        :account, :id, :name, :state, 'totp', :key, :algorithm, :digits, :period, :drift, :leaning, :last_step,
+        :created, :created_by, :expires, :tries, :replaces, :activated, :retired, :retired_by, :last_used,
+        :last_service, :last_address
+    )";
+
+const INSERT_EVENT: &str = "\
+    INSERT INTO audit (at, user, uid, actor, kind, decision, reason, service, address, device, lane, detail)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";

@@ -1,0 +1,81 @@
+-- Version 1. Times are Unix seconds. Keys are ciphertext; see keys.rs.
+
+CREATE TABLE data_key (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    wrapped BLOB NOT NULL
+) STRICT;
+
+-- A detached account has neither uid nor name; former says whose it was.
+CREATE TABLE account (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid         INTEGER UNIQUE,
+    name        TEXT UNIQUE,
+    former      TEXT,
+    next_device INTEGER NOT NULL,
+    grace_since INTEGER,
+    stepped_up  INTEGER,
+    announce    TEXT
+) STRICT;
+
+CREATE TABLE device (
+    account      INTEGER NOT NULL REFERENCES account (id),
+    id           INTEGER NOT NULL,
+    name         TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('pending', 'active', 'retired')),
+    kind         TEXT NOT NULL CHECK (kind IN ('totp')),
+    key          BLOB NOT NULL,
+    algorithm    TEXT NOT NULL,
+    digits       INTEGER NOT NULL,
+    period       INTEGER NOT NULL,
+    drift        INTEGER NOT NULL,
+    leaning      INTEGER NOT NULL,
+    last_step    INTEGER,
+    created      INTEGER NOT NULL,
+    created_by   TEXT NOT NULL,
+    expires      INTEGER,
+    tries        INTEGER NOT NULL,
+    replaces     INTEGER,
+    activated    INTEGER,
+    retired      INTEGER,
+    retired_by   TEXT,
+    last_used    INTEGER,
+    last_service TEXT,
+    last_address TEXT,
+    PRIMARY KEY (account, id)
+) STRICT, WITHOUT ROWID;
+
+-- One row for each lane with failures or a refusal to explain.
+CREATE TABLE lane (
+    account       INTEGER NOT NULL REFERENCES account (id),
+    lane          TEXT NOT NULL,
+    failures      INTEGER NOT NULL,
+    last          INTEGER,
+    refused       INTEGER,
+    refused_spent INTEGER,
+    PRIMARY KEY (account, lane)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE source (
+    account INTEGER NOT NULL REFERENCES account (id),
+    address TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (account, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       INTEGER NOT NULL,
+    user     TEXT NOT NULL,
+    uid      INTEGER,
+    actor    TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    service  TEXT,
+    address  TEXT,
+    device   TEXT,
+    lane     TEXT,
+    detail   TEXT
+) STRICT;
+
+CREATE INDEX audit_user ON audit (user, id);

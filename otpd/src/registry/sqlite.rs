@@ -1,0 +1,263 @@
+//! [`Registry`] on SQLite: opens it, hands reads to a pool of connections and changes to the writer.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use otpd_core::account::Account;
+use otpd_core::account::AccountId;
+use otpd_core::device::Device;
+use otpd_core::device::DeviceId;
+use otpd_core::event::Event;
+use otpd_core::name::AccountName;
+use otpd_core::name::Identity;
+use otpd_core::registry::EventQuery;
+use otpd_core::registry::Journal;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::registry::StoredEvent;
+use otpd_core::registry::Summary;
+use otpd_core::time::UnixTime;
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::OptionalExtension;
+use rusqlite::params;
+
+use super::migrations::MigrateError;
+use super::migrations::migrate;
+use super::query;
+use super::rows;
+use super::rows::unavailable;
+use super::writer::Sink;
+use super::writer::Writer;
+use super::writer::WriterThread;
+
+/// The registry in one SQLite file.
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Option<Writer>,
+    thread: Option<WriterThread>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// Why the registry cannot be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Wrong version or not ours.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// SQLite cannot read it.
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// It can be read, but what it says cannot be right.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// No thread could be started.
+    #[error("cannot start the writer: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl Sqlite {
+    /// Opens the registry, made if it is missing, and hands every event that is on disk to `sink`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a registry that cannot be trusted is not used at all.
+    pub fn open(path: &Path, sink: Sink) -> Result<Self, OpenError> {
+        let mut connection =
+            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut connection)?;
+        check_accounts(&connection)?;
+        let (writer, thread) = Writer::start(connection, sink)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Some(writer),
+            thread: Some(thread),
+            readers: Mutex::default(),
+        })
+    }
+
+    /// The wrapped data key, or `None` in a new registry.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    pub fn wrapped_data_key(&self) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.read(|connection| {
+            connection
+                .query_row("SELECT wrapped FROM data_key", (), |row| row.get(0))
+                .optional()
+                .map_err(unavailable)
+        })
+    }
+
+    /// Stores the wrapped data key of a new registry.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`], also if there is one already.
+    pub fn store_data_key(&self, wrapped: Vec<u8>) -> Result<(), RegistryError> {
+        self.write(move |connection, _| {
+            let insert = "INSERT INTO data_key (id, wrapped) VALUES (1, ?1)";
+            connection.execute(insert, params![wrapped]).map(drop).map_err(unavailable)
+        })
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unavailable)?,
+        };
+        let answer = ask(&connection);
+        if answer.is_ok() {
+            self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        answer
+    }
+
+    fn write<T, F>(&self, decide: F) -> Result<T, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
+    {
+        let stopped = || RegistryError::Unavailable("otpd is stopping".into());
+        self.writer.as_ref().ok_or_else(stopped)?.call(decide)
+    }
+}
+
+impl Registry for Sqlite {
+    fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError> {
+        self.read(|connection| {
+            // One read transaction, so that account and devices belong together.
+            let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+            rows::load(&snapshot, who)
+        })
+    }
+
+    fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+    {
+        let who = who.clone();
+        self.write(move |connection, journal| {
+            let Some(account) = rows::load(connection, &who)? else { return Ok(None) };
+            change(connection, account, journal, decide).map(Some)
+        })
+    }
+
+    fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+    {
+        let who = who.clone();
+        self.write(move |connection, journal| {
+            let account = match rows::load(connection, &who)? {
+                Some(account) => account,
+                None => rows::create(connection, &who)?,
+            };
+            change(connection, account, journal, decide)
+        })
+    }
+
+    fn record(&self, event: Event) -> Result<(), RegistryError> {
+        self.write(move |_, journal| {
+            journal.record(event);
+            Ok(())
+        })
+    }
+
+    fn record_soon(&self, event: Event) -> bool {
+        self.writer.as_ref().is_some_and(|writer| writer.record_soon(event))
+    }
+
+    fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
+        let (who, by) = (who.clone(), by.to_owned());
+        self.write(move |connection, journal| {
+            let key = params![who.uid.as_u32(), who.name.as_str()];
+            let active = connection.query_row(COUNT_ACTIVE, key, |row| row.get(0)).map_err(unavailable)?;
+            let key = params![who.uid.as_u32(), who.name.as_str(), now.0, by];
+            connection.execute(RETIRE_ALL, key).map_err(unavailable)?;
+            let key = params![who.uid.as_u32(), who.name.as_str()];
+            connection.execute(DETACH, key).map_err(unavailable)?;
+            journal.record(event);
+            Ok(active)
+        })
+    }
+
+    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
+        self.read(|connection| query::accounts(connection, after, limit))
+    }
+
+    fn devices(
+        &self,
+        account: AccountId,
+        after: Option<DeviceId>,
+        limit: u32,
+    ) -> Result<Vec<Device>, RegistryError> {
+        self.read(|connection| query::devices(connection, account, after, limit))
+    }
+
+    fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
+        self.read(|connection| query::events(connection, query))
+    }
+
+    fn verify(&self) -> Result<Option<String>, RegistryError> {
+        self.read(query::verify)
+    }
+}
+
+impl Drop for Sqlite {
+    /// Waits until the writer has done all that was asked of it.
+    fn drop(&mut self) {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(self.writer.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn change<T>(
+    connection: &Connection,
+    mut account: Account,
+    journal: &mut Journal,
+    decide: impl FnOnce(&mut Account, &mut Journal) -> T,
+) -> Result<T, RegistryError> {
+    let before = account.clone();
+    let value = decide(&mut account, journal);
+    rows::save(connection, &before, &account)?;
+    Ok(value)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.set_prepared_statement_cache_capacity(32);
+    connection
+        .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -1024")?;
+    Ok(connection)
+}
+
+/// A quick look at the tables that decide logins; `otpctl doctor` looks at everything.
+fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
+    for table in ["data_key", "account", "device", "lane", "source"] {
+        let said: String =
+            connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| row.get(0))?;
+        if said != "ok" {
+            return Err(OpenError::Damaged(said));
+        }
+    }
+    Ok(())
+}
+
+const COUNT_ACTIVE: &str = "SELECT count(*) FROM device WHERE state = 'active' AND \
+    account IN (SELECT id FROM account WHERE uid = ?1 OR name = ?2)";
+const RETIRE_ALL: &str = "UPDATE device SET state = 'retired', key = x'', retired = ?3, retired_by = ?4 \
+    WHERE state <> 'retired' AND account IN (SELECT id FROM account WHERE uid = ?1 OR name = ?2)";
+const DETACH: &str = "UPDATE account SET former = format('%s (uid %d)', name, uid), uid = NULL, name = NULL \
+    WHERE uid = ?1 OR name = ?2";

@@ -1,0 +1,191 @@
+//! Administration: lists, reset, the audit log, the daemon's own health.
+
+use otpd_core::event::Decision;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::name::AccountName;
+use otpd_core::registry::EventQuery;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::registry::StoredEvent;
+use otpd_core::time::UnixTime;
+use otpd_proto::admin as wire;
+
+use super::Failure;
+use super::Parties;
+use super::Service;
+use super::is_admin;
+use super::prompt;
+use super::proof::Asked;
+use crate::clock;
+use crate::peer::Peer;
+use crate::permit::Permit;
+use crate::permit::Request;
+use crate::permit::Role;
+use crate::permit::State;
+use crate::permit::permit;
+
+impl<R: Registry> Service<R> {
+    /// Accounts by name, a page at a time.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn accounts(
+        &self,
+        peer: Peer,
+        call: &wire::AccountsParameters,
+        now: UnixTime,
+    ) -> Result<wire::Accounts, Failure> {
+        self.administrator(peer, Request::Accounts, call.code.as_ref(), now)?;
+        let after = match call.after.as_deref() {
+            Some(name) => Some(AccountName::new(name).map_err(|_| Failure::no_such_user(name))?),
+            None => None,
+        };
+        let mut page = self.registry.accounts(after.as_ref(), ACCOUNTS.saturating_add(1))?;
+        let more = page.len() > ACCOUNTS as usize;
+        page.truncate(ACCOUNTS as usize);
+        let accounts = page.into_iter().map(|summary| wire::Account {
+            user: summary.identity.name.to_string(),
+            uid: summary.identity.uid.as_u32(),
+            protected: summary.active_devices > 0,
+            active_devices: summary.active_devices,
+            last_used: summary.last_used.map(|at| at.0),
+            locked: summary.locked,
+        });
+        Ok(wire::Accounts { accounts: accounts.collect(), more })
+    }
+
+    /// Retires every device of an account and forgets its throttle, also of one that the registry knows under another
+    /// uid or name.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn reset(
+        &self,
+        peer: Peer,
+        call: &wire::ResetParameters,
+        now: UnixTime,
+    ) -> Result<wire::WasReset, Failure> {
+        let parties = self.parties(peer, Some(&call.user))?;
+        let by = parties.caller.identity.name.to_string();
+        let asked = Asked { request: Request::Reset, kind: Kind::Reset, code: call.code.as_ref(), now };
+        if parties.role == Role::Root && self.registry.find(parties.who()) == Err(RegistryError::Conflict) {
+            let mut event = parties.event(now, Kind::Reset, Decision::Accept, Reason::IdentityConflict);
+            event.detail = Some("detached what was bound to the name and to the uid".into());
+            return Ok(wire::WasReset { retired: self.registry.detach(parties.who(), now, &by, event)? });
+        }
+        self.change_permitted(&parties, &asked, move |account, _| {
+            Ok(wire::WasReset { retired: account.retire_all(now, &by) })
+        })
+    }
+
+    /// Events of the audit log, a page at a time.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn audit(
+        &self,
+        peer: Peer,
+        call: &wire::AuditParameters,
+        now: UnixTime,
+    ) -> Result<wire::Audit, Failure> {
+        let parties = self.administrator(peer, Request::Audit, call.code.as_ref(), now)?;
+        if parties.role != Role::Root && call.after.is_none() {
+            let mut event = parties.event(now, Kind::Read, Decision::Accept, Reason::Ok);
+            event.detail = Some("the audit log".into());
+            self.registry.record(event)?;
+        }
+        let limit = call.tail.unwrap_or(EVENTS).clamp(1, EVENTS);
+        let query = EventQuery {
+            user: call.user.clone(),
+            since: call.since.map(UnixTime),
+            after: call.after,
+            tail: call.tail.is_some(),
+            limit: if call.tail.is_some() { limit } else { EVENTS.saturating_add(1) },
+        };
+        let mut page = self.registry.events(&query)?;
+        let more = page.len() > EVENTS as usize;
+        page.truncate(EVENTS as usize);
+        Ok(wire::Audit { events: page.into_iter().map(wire_event).collect(), more })
+    }
+
+    /// What the daemon can say of its own health.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn doctor(&self, peer: Peer, now: UnixTime) -> Result<wire::Doctor, Failure> {
+        self.administrator(peer, Request::Doctor, None, now)?;
+        let registry = match self.registry.verify() {
+            Ok(None) => check("registry", "ok", "intact"),
+            Ok(Some(damage)) => {
+                check("registry", "fail", &format!("damaged: {damage}; restore it from a backup"))
+            }
+            Err(error) => check("registry", "fail", &error.to_string()),
+        };
+        let time = format!("{} {}", prompt::date(now), prompt::clock(now));
+        let clock = match clock::is_synchronised() {
+            _ if clock::is_unset(now) => {
+                check("clock", "fail", &format!("it says {time}: it was never set; set it"))
+            }
+            Some(true) => check("clock", "ok", &format!("synchronised; it is {time}")),
+            Some(false) => check(
+                "clock",
+                "warn",
+                &format!("not synchronised; it is {time}. Codes are wrong if it is off: run an NTP client"),
+            ),
+            None => check(
+                "clock",
+                "warn",
+                &format!("the kernel does not say whether it is synchronised; it is {time}"),
+            ),
+        };
+        Ok(wire::Doctor { checks: vec![registry, clock] })
+    }
+
+    /// The caller, if the table lets them administer, with their code where it wants one.
+    fn administrator(
+        &self,
+        peer: Peer,
+        request: Request,
+        code: Option<&otpd_proto::Secret>,
+        now: UnixTime,
+    ) -> Result<Parties, Failure> {
+        let mut parties = self.parties(peer, None)?;
+        if parties.role == Role::Owner && is_admin(&parties.settings, &parties.caller) {
+            parties.role = Role::Admin;
+        }
+        match permit(parties.role, request, State::Protected) {
+            Permit::Free => Ok(parties),
+            Permit::AdminsCode => {
+                self.step_up(&parties, &Asked { request, kind: Kind::Read, code, now })?;
+                Ok(parties)
+            }
+            Permit::OwnersCode | Permit::Never => Err(Failure::not_permitted()),
+        }
+    }
+}
+
+fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
+    wire::Check { check: what.to_owned(), verdict: verdict.to_owned(), say: say.to_owned() }
+}
+
+fn wire_event(event: StoredEvent) -> wire::Event {
+    wire::Event {
+        id: event.id,
+        at: event.at.0,
+        user: event.user,
+        uid: event.uid,
+        actor: event.actor,
+        event: event.kind,
+        verdict: event.decision,
+        reason: event.reason,
+        service: event.service,
+        address: event.address,
+        device: event.device,
+        lane: event.lane,
+        detail: event.detail,
+    }
+}
+
+const ACCOUNTS: u32 = 100;
+const EVENTS: u32 = 200;

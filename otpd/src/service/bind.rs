@@ -1,0 +1,248 @@
+//! Binding: Begin makes a pending device, Confirm proves it.
+
+use std::sync::Arc;
+
+use otpd_core::account::Account;
+use otpd_core::account::CannotBind;
+use otpd_core::account::NewDevice;
+use otpd_core::check::Opener;
+use otpd_core::check::prove;
+use otpd_core::code::Code;
+use otpd_core::device::DeviceId;
+use otpd_core::device::State as Life;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::key::Key;
+use otpd_core::name::DeviceName;
+use otpd_core::otpauth;
+use otpd_core::registry::Registry;
+use otpd_core::time::UnixTime;
+use otpd_core::totp::Algorithm;
+use otpd_core::totp::Parameters;
+use otpd_proto::Secret;
+use otpd_proto::account::BeginParameters;
+use otpd_proto::account::Begun;
+use otpd_proto::account::ConfirmParameters;
+use otpd_proto::account::Confirmed;
+
+use super::Failure;
+use super::Service;
+use super::account::no_such_device;
+use super::account::wire_device;
+use super::prompt;
+use super::proof::Asked;
+use super::proof::wrong_code;
+use crate::clock;
+use crate::keys::Keys;
+use crate::keys::new_device_key;
+use crate::peer::Peer;
+use crate::permit::Request;
+
+impl<R: Registry> Service<R> {
+    /// Begins to bind a device.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing changed but, for a wrong code, the throttle.
+    pub fn begin(&self, peer: Peer, call: &BeginParameters, now: UnixTime) -> Result<Begun, Failure> {
+        if clock::is_unset(now) {
+            return Err(Failure::refused(
+                Reason::ClockUnset,
+                format!(
+                    "This box's clock was never set (it says {}); codes cannot be checked. Set the clock first.",
+                    prompt::date(now)
+                ),
+            ));
+        }
+        let parties = self.parties(peer, call.user.as_deref())?;
+        let wanted = Wanted::read(call)?;
+        let issuer = parties.settings.issuer.clone();
+        let by = parties.caller.identity.name.to_string();
+        let keys = Arc::clone(&self.keys);
+        let asked = Asked { request: Request::Begin, kind: Kind::Bind, code: call.code.as_ref(), now };
+        self.change_permitted(&parties, &asked, move |account, event| {
+            let id = wanted.begin(account, &keys, &by, now)?;
+            let device = account.device_mut(id).ok_or_else(|| no_such_device("it"))?;
+            let name = device.name.to_string();
+            event.device = Some(name.clone());
+            let label = format!("{} ({name})", account.identity.name);
+            let uri = otpauth::uri(&issuer, &label, &wanted.key, wanted.parameters);
+            Ok(Begun {
+                device: id.0,
+                name,
+                key: Secret::new(wanted.key.expose_base32().to_string()),
+                uri: Secret::new(uri.to_string()),
+                expires: now.plus(Account::PENDING_FOR).0,
+            })
+        })
+    }
+
+    /// Proves a pending device.
+    ///
+    /// # Errors
+    /// [`Failure`]; a wrong code is counted, and ten end the pending device.
+    pub fn confirm(&self, peer: Peer, call: &ConfirmParameters, now: UnixTime) -> Result<Confirmed, Failure> {
+        let parties = self.parties(peer, call.user.as_deref())?;
+        let Ok(code) = Code::parse(call.code.expose_secret()) else {
+            return Err(Failure::refused(Reason::CodeMalformed, "That is no code: a code is 6 to 8 digits."));
+        };
+        let keys = Arc::clone(&self.keys);
+        let (named, by) = (call.device.clone(), parties.caller.identity.name.to_string());
+        let asked = Asked { request: Request::Confirm, kind: Kind::Confirm, code: None, now };
+        self.change_permitted(&parties, &asked, move |account, event| {
+            let id = pending(account, &named)?;
+            event.device = account.device_mut(id).map(|device| device.name.to_string());
+            let Some(offset) = prove(account, id, &code, now, &*keys)? else {
+                return Err(count_wrong(account, id, now, &by));
+            };
+            activate(account, id, offset, now, &by).ok_or_else(|| no_such_device(&named))
+        })
+    }
+}
+
+/// What a caller wants to bind, read and checked.
+struct Wanted {
+    name: Option<DeviceName>,
+    key: Key,
+    parameters: Parameters,
+    replaces: Option<String>,
+}
+
+impl Wanted {
+    fn read(call: &BeginParameters) -> Result<Self, Failure> {
+        let name = call.name.as_deref().map(DeviceName::new).transpose().map_err(|error| {
+            Failure::refused(
+                Reason::BadName,
+                format!("That device name cannot be used: {error}. It has 1 to 32 characters."),
+            )
+        })?;
+        let key = match &call.key {
+            Some(text) => Key::from_base32(text.expose_secret()).map_err(|error| {
+                Failure::refused(Reason::BadKey, format!("That key cannot be used: {error}."))
+            })?,
+            None => new_device_key()?,
+        };
+        let bad = |error| Failure::refused(Reason::BadParameters, format!("Not supported: {error}."));
+        let default = Parameters::default();
+        let algorithm = match call.algorithm.as_deref() {
+            Some(text) => text.parse::<Algorithm>().map_err(bad)?,
+            None => default.algorithm(),
+        };
+        let digits = call.digits.unwrap_or(default.digits());
+        let period = call.period.unwrap_or(default.period());
+        let parameters = Parameters::new(algorithm, digits, period).map_err(bad)?;
+        Ok(Self { name, key, parameters, replaces: call.replaces.clone() })
+    }
+
+    fn begin(
+        &self,
+        account: &mut Account,
+        keys: &Keys,
+        by: &str,
+        now: UnixTime,
+    ) -> Result<DeviceId, Failure> {
+        for device in account.active() {
+            if keys.open(account, device)?.expose_bytes() == self.key.expose_bytes() {
+                let say = format!(
+                    "This key is bound already, as {:?}: one entry serves both phones.",
+                    device.name.as_str()
+                );
+                return Err(Failure::refused(Reason::KeyInUse, say));
+            }
+        }
+        let replaces = match self.replaces.as_deref() {
+            Some(named) => {
+                let device = account.find(named).filter(|device| device.is_active());
+                Some(device.ok_or_else(|| no_such_device(named))?.id)
+            }
+            None => None,
+        };
+        let name = self.name.clone().unwrap_or_else(|| free_name(account));
+        let key = keys.seal(account.id, DeviceId(account.next_device), &self.key)?;
+        let new =
+            NewDevice { name: name.clone(), key, parameters: self.parameters, replaces, by: by.to_owned() };
+        account.begin(new, now).map_err(|error| match error {
+            CannotBind::TooMany => Failure::refused(
+                Reason::TooManyDevices,
+                format!(
+                    "There are {} devices already; remove one first: otpctl unbind",
+                    Account::MAX_DEVICES
+                ),
+            ),
+            CannotBind::NameTaken => Failure::refused(
+                Reason::NameTaken,
+                format!(
+                    "A device named {:?} is bound already; choose another name, or replace it.",
+                    name.as_str()
+                ),
+            ),
+        })
+    }
+}
+
+/// "phone", or the first of "phone 2", "phone 3", … that is free.
+fn free_name(account: &Account) -> DeviceName {
+    let numbered = (2..).map(|number| format!("phone {number}"));
+    let mut names =
+        std::iter::once("phone".to_owned()).chain(numbered).filter_map(|name| DeviceName::new(&name).ok());
+    let taken = |name: &DeviceName| account.active().any(|device| device.name == *name);
+    // Devices are at most ten, so one of the first eleven is free.
+    loop {
+        if let Some(name) = names.next().filter(|name| !taken(name)) {
+            return name;
+        }
+    }
+}
+
+fn pending(account: &Account, named: &str) -> Result<DeviceId, Failure> {
+    match account.find(named) {
+        Some(device) if device.is_active() => Err(Failure::refused(
+            Reason::PendingExpired,
+            format!("{:?} is bound already; there is nothing to confirm.", device.name.as_str()),
+        )),
+        Some(device) => Ok(device.id),
+        None => Err(Failure::refused(
+            Reason::PendingExpired,
+            format!(
+                "No device {named:?} is waiting to be confirmed; it waits 10 minutes. Begin anew: otpctl bind"
+            ),
+        )),
+    }
+}
+
+fn count_wrong(account: &mut Account, id: DeviceId, now: UnixTime, by: &str) -> Failure {
+    let Some(device) = account.device_mut(id) else { return wrong_code(now) };
+    if let Life::Pending { tries, .. } = &mut device.state {
+        *tries = tries.saturating_add(1);
+        if *tries >= Account::PENDING_TRIES {
+            device.retire(now, by);
+            let say = format!(
+                "{} wrong codes; this device was given up. Begin anew: otpctl bind",
+                Account::PENDING_TRIES
+            );
+            return Failure::refused(Reason::PendingExpired, say);
+        }
+    }
+    wrong_code(now)
+}
+
+fn activate(account: &mut Account, id: DeviceId, offset: i64, now: UnixTime, by: &str) -> Option<Confirmed> {
+    let first = !account.is_protected();
+    let retired = account.activate(id, now, by).map(|name| name.to_string());
+    let device = wire_device(account.devices.iter().find(|device| device.id == id)?);
+    if first {
+        account.announce = Some(format!(
+            "Login protection was turned on at {} {} with the device {:?}. If that was not you, tell an administrator.",
+            prompt::date(now),
+            prompt::clock(now),
+            device.name
+        ));
+    }
+    Some(Confirmed {
+        device,
+        offset,
+        first,
+        retired,
+        now: now.0,
+        clock_synchronised: clock::is_synchronised(),
+    })
+}

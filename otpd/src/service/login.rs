@@ -1,0 +1,391 @@
+//! Logins: Start, Answer and Account. Stateless; policy is evaluated anew at each call, and nothing in Answer is
+//! believed because Start said it.
+
+use std::sync::Arc;
+
+use otpd_core::account::Account;
+use otpd_core::check::Verdict;
+use otpd_core::check::check;
+use otpd_core::code::Code;
+use otpd_core::device::Use;
+use otpd_core::event::Decision;
+use otpd_core::event::Event;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::policy::Standing;
+use otpd_core::registry::Journal;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::source::Source;
+use otpd_core::throttle::Lane;
+use otpd_core::throttle::Throttle;
+use otpd_core::time::UnixTime;
+use otpd_proto::Secret;
+use otpd_proto::login::Login;
+use otpd_proto::login::Next;
+
+use super::Failure;
+use super::Service;
+use super::blank_event;
+use super::prompt;
+use super::role;
+use crate::keys::KeyError;
+use crate::keys::Keys;
+use crate::names::Person;
+use crate::peer::Door;
+use crate::peer::Peer;
+use crate::permit::Permit;
+use crate::permit::Request;
+use crate::permit::State;
+use crate::permit::permit;
+use crate::settings::Settings;
+
+impl<R: Registry> Service<R> {
+    /// Begins a login.
+    ///
+    /// # Errors
+    /// [`Failure`]: the caller may not, or nothing could be decided.
+    pub fn start(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
+        let scene = self.scene(peer, login)?;
+        if !scene.settings.policy.asks(&login.service) {
+            return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
+        }
+        let Some(person) = &scene.person else { return Ok(ask(prompt::plain(&login.user))) };
+        let account = match self.registry.find(&person.identity) {
+            Err(RegistryError::Conflict) => return self.refuse_conflict(&scene, now, Kind::Login),
+            found => found?,
+        };
+        match account {
+            Some(account) if account.is_protected() => {
+                let lane = scene.lane(&account, now);
+                let told = scene.settings.say_why;
+                let user = account.identity.name.as_str();
+                Ok(ask(if told { prompt::informed(&account, lane, now) } else { prompt::plain(user) }))
+            }
+            account => {
+                let step = self.unprotected(&scene, person, account.as_ref(), now, Kind::Login)?;
+                Ok(step.unwrap_or_else(|| ask(prompt::plain(person.identity.name.as_str()))))
+            }
+        }
+    }
+
+    /// Checks what was typed.
+    ///
+    /// # Errors
+    /// [`Failure`]: the caller may not, or nothing could be decided.
+    pub fn answer(&self, peer: Peer, login: &Login, answer: &Secret, now: UnixTime) -> Result<Next, Failure> {
+        let scene = self.scene(peer, login)?;
+        if !scene.settings.policy.asks(&login.service) {
+            return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
+        }
+        let Some(person) = scene.person.clone() else {
+            self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
+            return Ok(wrong());
+        };
+        let Ok(code) = Code::parse(answer.expose_secret()) else {
+            self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::CodeMalformed))?;
+            return Ok(refuse("That is no code. A code is 6 to 8 digits."));
+        };
+        let (keys, deciding) = (Arc::clone(&self.keys), scene.clone());
+        let decided = self.registry.change(&person.identity, move |account, journal| {
+            deciding.decide(account, &code, &keys, now, journal)
+        });
+        match decided {
+            Err(RegistryError::Conflict) => self.refuse_conflict(&scene, now, Kind::Login),
+            Err(error) => Err(error.into()),
+            Ok(Some(Ok(Some(next)))) => Ok(next),
+            Ok(Some(Err(error))) => Err(error.into()),
+            Ok(None | Some(Ok(None))) => {
+                if let Some(next) = self.unprotected(&scene, &person, None, now, Kind::Login)? {
+                    return Ok(next);
+                }
+                self.registry.record(scene.event(
+                    now,
+                    Kind::Login,
+                    Decision::Refuse,
+                    Reason::NotProtected,
+                ))?;
+                Ok(wrong())
+            }
+        }
+    }
+
+    /// The account phase of a login in which no code was given: a protected account came in by a key alone.
+    ///
+    /// # Errors
+    /// [`Failure`]: the caller may not, or nothing could be decided.
+    pub fn account_phase(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
+        let scene = self.scene(peer, login)?;
+        if !scene.settings.policy.asks(&login.service) {
+            return Ok(self.let_by(&scene, now, Kind::Account, Reason::ServiceNever, None));
+        }
+        let Some(person) = &scene.person else {
+            self.registry.record(scene.event(now, Kind::Account, Decision::Refuse, Reason::NoSuchUser))?;
+            return Ok(refuse("This account cannot log in here."));
+        };
+        let account = match self.registry.find(&person.identity) {
+            Err(RegistryError::Conflict) => return self.refuse_conflict(&scene, now, Kind::Account),
+            found => found?,
+        };
+        let protected = account.as_ref().is_some_and(Account::is_protected);
+        if !protected
+            && let Some(next) = self.unprotected(&scene, person, account.as_ref(), now, Kind::Account)?
+        {
+            return Ok(next);
+        }
+        let reason = if protected { Reason::NoCodeGiven } else { Reason::NotProtected };
+        self.registry.record(scene.event(now, Kind::Account, Decision::Refuse, reason))?;
+        Ok(refuse("A one-time code is needed, and this way of logging in did not ask for one."))
+    }
+
+    /// Resolves the people and the place of a login, and asks the permit table.
+    fn scene(&self, peer: Peer, login: &Login) -> Result<Scene, Failure> {
+        let settings = self.settings();
+        let groups: Vec<u32> = settings.policy.groups().collect();
+        let person = self.names.by_name(&login.user, groups)?;
+        let (request, from) = match peer.door {
+            Door::Login => (Request::LoginForAnyone, From::of(login)),
+            Door::Account => (Request::LoginOfOwn, From::Own),
+        };
+        let allowed = match (peer.door, &person) {
+            // On login.sock root names whom it likes, somebody who does not exist included.
+            (Door::Login, _) => peer.is_root,
+            (Door::Account, Some(person)) => {
+                let own = peer.uid == Some(person.identity.uid);
+                let role =
+                    if own { crate::permit::Role::Owner } else { role(peer, &settings, person, person) };
+                own && permit(role, request, State::Protected) == Permit::Free
+            }
+            (Door::Account, None) => false,
+        };
+        if !allowed {
+            return Err(Failure::not_permitted());
+        }
+        Ok(Scene { settings, person, from, login: login.clone() })
+    }
+
+    /// A login of somebody without devices: let by, or `None` if protection is demanded.
+    fn unprotected(
+        &self,
+        scene: &Scene,
+        person: &Person,
+        account: Option<&Account>,
+        now: UnixTime,
+        kind: Kind,
+    ) -> Result<Option<Next>, Failure> {
+        let since = account.and_then(|account| account.grace_since);
+        let name = person.identity.name.as_str();
+        let standing = scene.settings.policy.standing(name, &person.groups, since, now);
+        let (reason, notice) = match standing {
+            Standing::Optional => (Reason::Optional, None),
+            Standing::Exempt => (Reason::Exempt, None),
+            Standing::Required { from } if from <= now && since.is_some() => return Ok(None),
+            Standing::Required { .. } => {
+                let from = self.begin_grace(scene, person, now)?;
+                if from <= now {
+                    return Ok(None);
+                }
+                let day = prompt::date(from);
+                let how = format!("Login protection is required from {day} on. Turn it on with: otpctl bind");
+                (Reason::Grace, Some(how))
+            }
+        };
+        Ok(Some(self.let_by(scene, now, kind, reason, notice)))
+    }
+
+    /// Notes the first login at which protection was required, and returns when the grace ends.
+    fn begin_grace(&self, scene: &Scene, person: &Person, now: UnixTime) -> Result<UnixTime, Failure> {
+        let since = self
+            .registry
+            .change_or_create(&person.identity, move |account, _| *account.grace_since.get_or_insert(now))?;
+        let name = person.identity.name.as_str();
+        match scene.settings.policy.standing(name, &person.groups, Some(since), now) {
+            Standing::Required { from } => Ok(from),
+            Standing::Optional | Standing::Exempt => Ok(now),
+        }
+    }
+
+    /// Records that no code is asked for, without waiting for the record: a full disk must not stop who needs no code.
+    fn let_by(
+        &self,
+        scene: &Scene,
+        now: UnixTime,
+        kind: Kind,
+        reason: Reason,
+        notice: Option<String>,
+    ) -> Next {
+        let _ = self.registry.record_soon(scene.event(now, kind, Decision::NotRequired, reason));
+        Next::NotRequired { why: reason.as_str().to_owned(), notice }
+    }
+
+    fn refuse_conflict(&self, scene: &Scene, now: UnixTime, kind: Kind) -> Result<Next, Failure> {
+        self.registry.record(scene.event(now, kind, Decision::Refuse, Reason::IdentityConflict))?;
+        let name =
+            scene.person.as_ref().map_or(scene.login.user.as_str(), |person| person.identity.name.as_str());
+        Ok(refuse(&format!(
+            "This account was renamed or renumbered. Root can clear it with: otpctl reset {name}"
+        )))
+    }
+}
+
+/// Where a login comes from.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    /// account.sock.
+    Own,
+    /// login.sock, no remote host.
+    Local,
+    /// login.sock, with a remote host; its address if that can be believed.
+    Remote(Option<Source>),
+}
+
+impl From {
+    fn of(login: &Login) -> Self {
+        let Some(rhost) = login.rhost.as_deref().filter(|rhost| !rhost.is_empty()) else {
+            return Self::Local;
+        };
+        // With UseDNS sshd gives a name; its SSH_CONNECTION has the number all the same.
+        let numeric = || Source::parse(login.ssh_connection.as_deref()?.split(' ').next()?);
+        Self::Remote(Source::parse(rhost).or_else(numeric))
+    }
+}
+
+/// A login with everything that was looked up for it.
+#[derive(Clone)]
+struct Scene {
+    settings: Arc<Settings>,
+    person: Option<Person>,
+    from: From,
+    login: Login,
+}
+
+impl Scene {
+    fn lane(&self, account: &Account, now: UnixTime) -> Lane {
+        match self.from {
+            From::Own => Lane::Own,
+            From::Local => Lane::Local,
+            From::Remote(Some(source)) if account.knows(source, now) => Lane::Known,
+            From::Remote(_) => Lane::Unknown,
+        }
+    }
+
+    fn address(&self) -> Option<String> {
+        match self.from {
+            From::Own | From::Local => None,
+            From::Remote(_) => self.login.rhost.clone(),
+        }
+    }
+
+    fn event(&self, now: UnixTime, kind: Kind, decision: Decision, reason: Reason) -> Event {
+        let login = &self.login;
+        let user = self.person.as_ref().map_or(login.user.as_str(), |person| person.identity.name.as_str());
+        let actor = login.ruser.as_deref().filter(|ruser| !ruser.is_empty()).unwrap_or(&login.service);
+        let methods = login.ssh_auth_info.as_deref().filter(|info| !info.is_empty());
+        Event {
+            uid: self.person.as_ref().map(|person| person.identity.uid),
+            service: Some(login.service.clone()),
+            address: self.address(),
+            detail: methods
+                .map(|info| format!("passed before: {}", info.split(' ').next().unwrap_or_default())),
+            ..blank_event(now, user, actor, kind, decision, reason)
+        }
+    }
+
+    /// The whole decision about a code, inside one change of the account. `None`: the account is not protected.
+    fn decide(
+        &self,
+        account: &mut Account,
+        code: &Code,
+        keys: &Keys,
+        now: UnixTime,
+        journal: &mut Journal,
+    ) -> Result<Option<Next>, KeyError> {
+        if !account.is_protected() {
+            return Ok(None);
+        }
+        let lane = self.lane(account, now);
+        let verdict = check(account, code, lane, now, keys)?;
+        let mut event = self.event(now, Kind::Login, Decision::Refuse, Reason::CodeWrong);
+        event.lane = Some(lane);
+        let next = match verdict {
+            Verdict::Accepted { device, offset } => {
+                event.decision = Decision::Accept;
+                event.reason = Reason::Ok;
+                let name =
+                    account.device_mut(device).map(|device| device.name.to_string()).unwrap_or_default();
+                event.device = Some(name.clone());
+                if offset != 0 {
+                    event.detail = Some(format!("code off by {offset} s"));
+                }
+                account.note_use(
+                    device,
+                    Use { at: now, service: self.login.service.clone(), address: self.address() },
+                );
+                if let From::Remote(Some(source)) = self.from {
+                    account.learn_source(source, now);
+                }
+                Next::Accept { device: name, notice: account.announce.take() }
+            }
+            Verdict::Used { device, next } => {
+                event.reason = Reason::CodeUsed;
+                event.device = account.device_mut(device).map(|device| device.name.to_string());
+                self.told(format!(
+                    "That code was used already; the next one comes in {} s.",
+                    next.since(now).as_secs()
+                ))
+            }
+            Verdict::ClockWentBack { device } => {
+                event.reason = Reason::ClockWentBack;
+                event.device = account.device_mut(device).map(|device| device.name.to_string());
+                self.told(format!(
+                    "This box's clock went back (it is {} here); an administrator must set it right.",
+                    prompt::clock(now)
+                ))
+            }
+            Verdict::Wrong { near } => {
+                event.detail =
+                    near.map(|(device, steps)| format!("a code of device {device}, {steps} steps off"));
+                self.told(format!("Wrong code (it is {} here).", prompt::clock(now)))
+            }
+            Verdict::Wait(until) => {
+                event.reason = Reason::Locked;
+                self.locked(Some(until), account.lane(lane).failures)
+            }
+            Verdict::Closed => {
+                event.reason = Reason::Locked;
+                self.locked(None, Throttle::CLOSES_AT)
+            }
+        };
+        journal.record(event);
+        Ok(Some(next))
+    }
+
+    /// A refusal that says why, unless policy wants all refusals alike.
+    fn told(&self, say: String) -> Next {
+        if self.settings.say_why { Next::Refuse { say } } else { wrong() }
+    }
+
+    fn locked(&self, until: Option<UnixTime>, failures: u32) -> Next {
+        if !self.settings.say_why {
+            return wrong();
+        }
+        let say = match until {
+            Some(until) => format!("Locked until {} after {failures} wrong codes.", prompt::clock(until)),
+            None => format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock."),
+        };
+        Next::Locked { say, until: until.map(|until| until.0) }
+    }
+}
+
+fn ask(prompt: String) -> Next {
+    Next::Ask { prompt, echo: false }
+}
+
+fn refuse(say: &str) -> Next {
+    Next::Refuse { say: say.to_owned() }
+}
+
+/// The refusal that tells nothing.
+fn wrong() -> Next {
+    refuse("Wrong code.")
+}

@@ -1,0 +1,229 @@
+//! The use-cases: what each call does, between the permit table and the registry.
+
+pub mod account;
+pub mod admin;
+pub mod bind;
+pub mod login;
+mod prompt;
+mod proof;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use otpd_core::event::Decision;
+use otpd_core::event::Event;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::name::Identity;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::throttle::Lane;
+use otpd_core::time::UnixTime;
+
+use crate::keys::KeyError;
+use crate::keys::Keys;
+use crate::names::Names;
+use crate::names::NoAnswer;
+use crate::names::Person;
+use crate::peer::Peer;
+use crate::permit::Role;
+use crate::settings::Settings;
+
+/// Everything a call needs.
+pub struct Service<R> {
+    registry: R,
+    keys: Arc<Keys>,
+    names: Names,
+    settings: RwLock<Arc<Settings>>,
+}
+
+/// Why a call has no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// Understood and refused.
+    Refused {
+        /// For programs.
+        reason: Reason,
+        /// For the person.
+        say: String,
+        /// When it is worth trying again.
+        until: Option<UnixTime>,
+    },
+    /// Nothing could be decided.
+    Unavailable {
+        /// For the person.
+        say: String,
+        /// For the log: what really happened.
+        cause: String,
+    },
+}
+
+impl Failure {
+    /// A refusal without a time.
+    pub(crate) fn refused(reason: Reason, say: impl Into<String>) -> Self {
+        Self::Refused { reason, say: say.into(), until: None }
+    }
+
+    fn not_permitted() -> Self {
+        Self::refused(
+            Reason::NotPermitted,
+            "You may not do that. For another user's account, ask root (sudo).",
+        )
+    }
+
+    fn no_such_user(named: &str) -> Self {
+        Self::refused(Reason::NoSuchUser, format!("There is no user {named:?} here."))
+    }
+
+    fn conflict(named: &str) -> Self {
+        let say = format!(
+            "The registry knows {named:?} or its uid as another account: the user was renamed, renumbered or made anew. \
+             Root can clear it with: otpctl reset {named}"
+        );
+        Self::refused(Reason::IdentityConflict, say)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let say = "The registry's keys cannot be opened. Ask an administrator to run: otpctl doctor".into();
+        Self::Unavailable { say, cause: error.to_string() }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(error: NoAnswer) -> Self {
+        Self::Unavailable {
+            say: format!("Not possible at the moment: {error}. Try again."),
+            cause: error.to_string(),
+        }
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        let say =
+            "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor".into();
+        Self::Unavailable { say, cause: error.to_string() }
+    }
+}
+
+impl<R: Registry> Service<R> {
+    /// Puts the parts together.
+    pub fn new(registry: R, keys: Keys, names: Names, settings: Settings) -> Self {
+        Self { registry, keys: Arc::new(keys), names, settings: RwLock::new(Arc::new(settings)) }
+    }
+
+    /// Replaces the settings; calls under way go on with the old ones.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Records something that the daemon itself did.
+    pub fn record_daemon(&self, now: UnixTime, reason: Reason, detail: &str) {
+        let event = Event {
+            detail: Some(detail.to_owned()),
+            ..blank_event(now, "-", "otpd", Kind::Daemon, Decision::Accept, reason)
+        };
+        let _ = self.registry.record_soon(event);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who calls, and what they are to the account of `named` (or their own).
+    fn parties(&self, peer: Peer, named: Option<&str>) -> Result<Parties, Failure> {
+        let settings = self.settings();
+        let groups: Vec<u32> = settings.policy.groups().chain(settings.admin_group).collect();
+        let caller = match peer.uid {
+            Some(uid) => self.names.by_uid(uid, groups.clone())?,
+            None => None,
+        };
+        let caller = caller.ok_or_else(Failure::not_permitted)?;
+        let account = match named {
+            None => caller.clone(),
+            Some(name) => match self.names.by_name(name, groups)? {
+                Some(person) => person,
+                // Only who may name others learns who exists.
+                None if peer.is_root || is_admin(&settings, &caller) => {
+                    return Err(Failure::no_such_user(name));
+                }
+                None => return Err(Failure::not_permitted()),
+            },
+        };
+        let role = role(peer, &settings, &caller, &account);
+        Ok(Parties { caller, account, role, settings })
+    }
+}
+
+/// The two sides of a call on account.sock.
+#[derive(Clone)]
+struct Parties {
+    caller: Person,
+    account: Person,
+    role: Role,
+    settings: Arc<Settings>,
+}
+
+impl Parties {
+    /// An event of this call about the account.
+    fn event(&self, now: UnixTime, kind: Kind, decision: Decision, reason: Reason) -> Event {
+        let user = self.account.identity.name.as_str();
+        Event {
+            uid: Some(self.account.identity.uid),
+            lane: Some(Lane::Own),
+            ..blank_event(now, user, self.caller.identity.name.as_str(), kind, decision, reason)
+        }
+    }
+
+    fn who(&self) -> &Identity {
+        &self.account.identity
+    }
+}
+
+fn role(peer: Peer, settings: &Settings, caller: &Person, account: &Person) -> Role {
+    if peer.is_root {
+        Role::Root
+    } else if caller.identity == account.identity {
+        Role::Owner
+    } else if !is_admin(settings, caller) {
+        Role::Other
+    } else if account.identity.uid.is_root() {
+        Role::AdminOnRoot
+    } else {
+        Role::Admin
+    }
+}
+
+fn is_admin(settings: &Settings, person: &Person) -> bool {
+    settings.admin_group.is_some_and(|gid| person.groups.contains(&gid))
+}
+
+fn blank_event(
+    now: UnixTime,
+    user: &str,
+    actor: &str,
+    kind: Kind,
+    decision: Decision,
+    reason: Reason,
+) -> Event {
+    Event {
+        at: now,
+        user: user.to_owned(),
+        uid: None,
+        actor: actor.to_owned(),
+        kind,
+        decision,
+        reason,
+        service: None,
+        address: None,
+        device: None,
+        lane: None,
+        detail: None,
+    }
+}

@@ -1,0 +1,82 @@
+//! What people are told at a login: one line, ASCII, short enough for every client. Texts after the last prompt are
+//! lost in sshd, so what a person must know before typing stands in the prompt.
+
+use otpd_core::account::Account;
+use otpd_core::check::is_ahead;
+use otpd_core::check::next_code;
+use otpd_core::device::Device;
+use otpd_core::throttle::Gate;
+use otpd_core::throttle::Lane;
+use otpd_core::time::UnixTime;
+
+/// The prompt without any news.
+pub(crate) fn plain(user: &str) -> String {
+    if user.is_ascii() && user.len() <= 64 {
+        format!("One-time code for {user}: ")
+    } else {
+        "One-time code: ".into()
+    }
+}
+
+/// The prompt for an account, with what its owner needs to know.
+pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
+    let user = account.identity.name.as_str();
+    let failures = account.lane(lane).failures;
+    let news = match account.lane(lane).look(now) {
+        Gate::Closed => {
+            Some(format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock."))
+        }
+        Gate::Wait(until) => Some(format!("Locked until {} after {failures} wrong codes.", clock(until))),
+        Gate::Open => last_refusal(account, lane, now).or_else(|| all_spent(account, now)),
+    };
+    match news {
+        Some(news) => format!("{news} {}", plain(user)),
+        None => plain(user),
+    }
+}
+
+/// Why the last code of this lane was refused, if that is recent.
+fn last_refusal(account: &Account, lane: Lane, now: UnixTime) -> Option<String> {
+    let refusal =
+        account.refusal(lane).filter(|refusal| refusal.at <= now && now.since(refusal.at) <= RECENT)?;
+    if refusal.spent {
+        let due = account.active().map(|device| next_code(device, now)).min()?;
+        return Some(wait_for("That code was used already", due, now));
+    }
+    Some(format!("Wrong code (it is {} here).", clock(now)))
+}
+
+/// Whether no device of the account can show a fresh code yet: the case of SSH and then sudo within 30 seconds.
+fn all_spent(account: &Account, now: UnixTime) -> Option<String> {
+    let spent = |device: &Device| {
+        device.last_step.is_some_and(|last| last >= device.centre(now)) && !is_ahead(device, now)
+    };
+    if !account.active().all(spent) {
+        return None;
+    }
+    let due = account.active().map(|device| next_code(device, now)).min()?;
+    Some(wait_for("The present code is used", due, now))
+}
+
+fn wait_for(what: &str, due: UnixTime, now: UnixTime) -> String {
+    match due.since(now).as_secs() {
+        0 => format!("{what}; take the next one."),
+        seconds => format!("{what}; the next one comes in {seconds} s."),
+    }
+}
+
+/// Local time of day.
+pub(crate) fn clock(at: UnixTime) -> String {
+    zoned(at).strftime("%H:%M:%S").to_string()
+}
+
+/// Local date.
+pub(crate) fn date(at: UnixTime) -> String {
+    zoned(at).strftime("%Y-%m-%d").to_string()
+}
+
+fn zoned(at: UnixTime) -> jiff::Zoned {
+    jiff::Timestamp::from_second(at.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::system())
+}
+
+const RECENT: std::time::Duration = std::time::Duration::from_secs(120);

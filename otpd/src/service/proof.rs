@@ -1,0 +1,223 @@
+//! Changes that need proof: the permit table says which code, and it is checked and spent in the same exclusive
+//! change that it permits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use otpd_core::account::Account;
+use otpd_core::check::Verdict;
+use otpd_core::check::check;
+use otpd_core::code::Code;
+use otpd_core::event::Decision;
+use otpd_core::event::Event;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::registry::Journal;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::throttle::Lane;
+use otpd_core::time::UnixTime;
+use otpd_proto::Secret;
+
+use super::Failure;
+use super::Parties;
+use super::Service;
+use super::prompt;
+use crate::keys::Keys;
+use crate::permit::Permit;
+use crate::permit::Request;
+use crate::permit::Role;
+use crate::permit::State;
+use crate::permit::permit;
+
+/// A change that is asked for.
+pub(super) struct Asked<'a> {
+    /// Its row in the permit table.
+    pub(super) request: Request,
+    /// Its name in the audit log.
+    pub(super) kind: Kind,
+    /// The proof that came with it.
+    pub(super) code: Option<&'a Secret>,
+    /// When.
+    pub(super) now: UnixTime,
+}
+
+impl<R: Registry> Service<R> {
+    /// Runs `act` on the account if the table permits it, after the proof it demands. Whatever comes of it is one
+    /// event.
+    pub(super) fn change_permitted<T, F>(
+        &self,
+        parties: &Parties,
+        asked: &Asked<'_>,
+        act: F,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Event) -> Result<T, Failure> + Send + 'static,
+    {
+        let (request, now) = (asked.request, asked.now);
+        if permit(parties.role, request, State::Protected) == Permit::AdminsCode {
+            self.step_up(parties, asked)?;
+        }
+        let code = asked.code.map(|typed| Code::parse(typed.expose_secret()));
+        let (role, keys) = (parties.role, Arc::clone(&self.keys));
+        let mut event = parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted);
+        let decide = move |account: &mut Account, journal: &mut Journal| {
+            account.expire_pending(now);
+            let proven = prove(account, role, request, code, now, &keys);
+            let result = proven.and_then(|()| act(account, &mut event));
+            judge(&mut event, &result);
+            journal.record(event);
+            result
+        };
+        let conflict = |error| match error {
+            RegistryError::Conflict => Failure::conflict(parties.who().name.as_str()),
+            other => other.into(),
+        };
+        if permit(role, request, State::Unprotected) == Permit::Never {
+            self.registry.record(parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted))?;
+            return Err(Failure::not_permitted());
+        }
+        if request == Request::Begin {
+            return self.registry.change_or_create(parties.who(), decide).map_err(conflict)?;
+        }
+        let done = self.registry.change(parties.who(), decide).map_err(conflict)?;
+        done.unwrap_or_else(|| Err(not_protected(parties)))
+    }
+
+    /// Makes sure that an administrator gave a code of their own in the last 10 minutes.
+    pub(super) fn step_up(&self, parties: &Parties, asked: &Asked<'_>) -> Result<(), Failure> {
+        let now = asked.now;
+        let code = asked.code.map(|typed| Code::parse(typed.expose_secret()));
+        let keys = Arc::clone(&self.keys);
+        let mut event = parties.event(now, asked.kind, Decision::Refuse, Reason::CodeNeeded);
+        let decide = move |account: &mut Account, journal: &mut Journal| {
+            let recent = |at: UnixTime| at <= now && now.since(at) < STEP_UP_FOR;
+            if code.is_none() && account.stepped_up.is_some_and(recent) {
+                return Ok(());
+            }
+            if !account.is_protected() {
+                return Err(Failure::refused(
+                    Reason::NotProtected,
+                    "Administrators prove themselves with a code. Bind a device of your own first: otpctl bind",
+                ));
+            }
+            let result = check_own(account, code, now, &keys);
+            match result {
+                Ok(()) => account.stepped_up = Some(now),
+                Err(_) => {
+                    judge(&mut event, &result);
+                    journal.record(event);
+                }
+            }
+            result
+        };
+        let done = self.registry.change(&parties.caller.identity, decide).map_err(Failure::from)?;
+        done.unwrap_or_else(|| {
+            Err(Failure::refused(
+                Reason::NotProtected,
+                "Administrators prove themselves with a code. Bind a device of your own first: otpctl bind",
+            ))
+        })
+    }
+}
+
+/// Asks the table, and checks the owner's code where it wants one.
+fn prove(
+    account: &mut Account,
+    role: Role,
+    request: Request,
+    code: Option<Result<Code, otpd_core::code::NotACode>>,
+    now: UnixTime,
+    keys: &Keys,
+) -> Result<(), Failure> {
+    let state = if account.is_protected() { State::Protected } else { State::Unprotected };
+    match permit(role, request, state) {
+        // AdminsCode was seen to before this change began.
+        Permit::Free | Permit::AdminsCode => Ok(()),
+        Permit::OwnersCode => check_own(account, code, now, keys),
+        Permit::Never => Err(Failure::not_permitted()),
+    }
+}
+
+/// Checks a code in the lane of the user's own processes.
+fn check_own(
+    account: &mut Account,
+    code: Option<Result<Code, otpd_core::code::NotACode>>,
+    now: UnixTime,
+    keys: &Keys,
+) -> Result<(), Failure> {
+    let code = match code {
+        Some(Ok(code)) => code,
+        Some(Err(error)) => {
+            return Err(Failure::refused(Reason::CodeMalformed, format!("That is no code: {error}.")));
+        }
+        None => {
+            return Err(Failure::refused(
+                Reason::CodeNeeded,
+                "A code from one of your devices is needed for this.",
+            ));
+        }
+    };
+    let verdict = check(account, &code, Lane::Own, now, keys)?;
+    let failures = account.lane(Lane::Own).failures;
+    match verdict {
+        Verdict::Accepted { .. } => Ok(()),
+        Verdict::Used { next, .. } => Err(Failure::Refused {
+            reason: Reason::CodeUsed,
+            say: format!(
+                "That code was used already; the next one comes in {} s.",
+                next.since(now).as_secs()
+            ),
+            until: Some(next),
+        }),
+        Verdict::Wrong { .. } => Err(wrong_code(now)),
+        Verdict::ClockWentBack { .. } => Err(Failure::refused(
+            Reason::ClockWentBack,
+            format!(
+                "This box's clock went back (it is {} here); an administrator must set it right.",
+                prompt::clock(now)
+            ),
+        )),
+        Verdict::Wait(until) => Err(Failure::Refused {
+            reason: Reason::Locked,
+            say: format!("Locked until {} after {failures} wrong codes.", prompt::clock(until)),
+            until: Some(until),
+        }),
+        Verdict::Closed => Err(Failure::refused(
+            Reason::Locked,
+            format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock."),
+        )),
+    }
+}
+
+/// The refusal of a wrong code, with this box's time: a clock that is off is the usual cause.
+pub(super) fn wrong_code(now: UnixTime) -> Failure {
+    let say = format!("Wrong code. It is {} here; does the phone say the same?", prompt::clock(now));
+    Failure::refused(Reason::CodeWrong, say)
+}
+
+/// The refusal for an account without a row or without devices.
+pub(super) fn not_protected(parties: &Parties) -> Failure {
+    let name = &parties.who().name;
+    Failure::refused(
+        Reason::NotProtected,
+        format!("Login protection of {name} is off; there is nothing to change."),
+    )
+}
+
+fn judge<T>(event: &mut Event, result: &Result<T, Failure>) {
+    match result {
+        Ok(_) => {
+            event.decision = Decision::Accept;
+            event.reason = Reason::Ok;
+        }
+        Err(Failure::Refused { reason, .. }) => {
+            event.decision = Decision::Refuse;
+            event.reason = *reason;
+        }
+        Err(Failure::Unavailable { cause, .. }) => event.detail = Some(cause.clone()),
+    }
+}
+
+const STEP_UP_FOR: Duration = Duration::from_secs(600);
