@@ -1,1 +1,18 @@
-//! .
+//! What the end-to-end suites share: the built programs, a private copy of the system's user and PAM files, a daemon
+//! on it, and codes computed by an independent program.
+//!
+//! Nothing here touches the host's /etc, /home or /run: everything happens in a mount namespace of its own, which is
+//! gone when the test is, however it ends.
+
+mod build;
+mod daemon;
+pub mod pam;
+mod testbed;
+mod token;
+
+pub use build::Programs;
+pub use daemon::Daemon;
+pub use testbed::Output;
+pub use testbed::PASSWORD;
+pub use testbed::Testbed;
+pub use token::Token;

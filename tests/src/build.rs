@@ -1,0 +1,48 @@
+//! The programs under test, built from the tree as it is.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Where the built programs are.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The daemon.
+    pub otpd: PathBuf,
+    /// The command-line client.
+    pub otpctl: PathBuf,
+    /// The PAM module.
+    pub pam_otp: PathBuf,
+}
+
+impl Programs {
+    /// Builds them, once in a test process: a stale program is never tested.
+    ///
+    /// # Panics
+    /// They do not build.
+    #[must_use]
+    pub fn build() -> &'static Self {
+        static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+        PROGRAMS.get_or_init(|| {
+            let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--locked", "-p", "otpd", "-p", "otpctl", "-p", "pam_otp"])
+                .current_dir(workspace)
+                .status()
+                .expect("cargo runs");
+            assert!(built.success(), "the programs under test do not build");
+            let target = target_directory();
+            Self {
+                otpd: target.join("otpd"),
+                otpctl: target.join("otpctl"),
+                pam_otp: target.join("libpam_otp.so"),
+            }
+        })
+    }
+}
+
+/// `target/debug`, from `target/debug/deps/this_test`.
+fn target_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    test.ancestors().nth(2).expect("a test lies in target/debug/deps").to_owned()
+}

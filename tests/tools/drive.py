@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Runs a program on a terminal of its own and answers its prompts, in order.
+
+drive.py '[["regex", "answer"], ...]' COMMAND...
+An answer of null waits for the text and types nothing. What the program shows is
+printed. Exits as the program does, 97 if a prompt did not come, 98 after 60 seconds.
+"""
+import json
+import os
+import pty
+import re
+import select
+import sys
+import time
+
+steps = json.loads(sys.argv[1])
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+
+seen, shown, deadline = "", "", time.monotonic() + 60
+while True:
+    ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+    if not ready:
+        sys.stdout.write(shown)
+        sys.exit(98)
+    try:
+        chunk = os.read(terminal, 4096).decode(errors="replace")
+    except OSError:
+        chunk = ""
+    if not chunk:
+        break
+    seen, shown = seen + chunk, shown + chunk
+    while steps and (match := re.search(steps[0][0], seen)):
+        seen = seen[match.end():]
+        if steps[0][1] is not None:
+            os.write(terminal, steps[0][1].encode() + b"\n")
+        steps.pop(0)
+
+sys.stdout.write(shown)
+_, status = os.waitpid(pid, 0)
+sys.exit(97 if steps else os.waitstatus_to_exitcode(status) & 255)
