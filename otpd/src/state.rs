@@ -99,6 +99,7 @@ mod tests {
     #[test]
     fn anything_looser_is_refused_with_the_remedy() {
         let directory = tempfile::tempdir().unwrap();
+        chmod(directory.path(), 0o700);
         let file = directory.path().join("registry.db");
         std::fs::write(&file, "").unwrap();
         chmod(&file, 0o600);

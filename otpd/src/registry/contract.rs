@@ -1,1 +1,307 @@
+//! What every [`Registry`] promises, run over each implementation: memory, and SQLite in a file.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use otpd_core::account::Account;
+use otpd_core::account::NewDevice;
+use otpd_core::device::DeviceId;
+use otpd_core::device::SealedKey;
+use otpd_core::device::Use;
+use otpd_core::event::Decision;
+use otpd_core::event::Event;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::name::AccountName;
+use otpd_core::name::DeviceName;
+use otpd_core::name::Identity;
+use otpd_core::name::Uid;
+use otpd_core::registry::EventQuery;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::source::Source;
+use otpd_core::throttle::Lane;
+use otpd_core::time::Step;
+use otpd_core::time::UnixTime;
+use otpd_core::totp::Algorithm;
+use otpd_core::totp::Parameters;
+
+use super::Sqlite;
+use super::memory::Memory;
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+
+/// Runs each check over each implementation.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod memory_registry {
+            $(#[test] fn $name() { super::$name(&std::sync::Arc::new(super::Memory::default())); })*
+        }
+        mod sqlite_registry {
+            $(#[test] fn $name() {
+                let directory = tempfile::tempdir().unwrap();
+                super::$name(&std::sync::Arc::new(super::open(directory.path())));
+            })*
+        }
+    };
+}
+
+contract!(
+    a_name_that_nobody_has_makes_no_account,
+    what_a_change_did_is_read_back,
+    only_the_owner_of_name_and_uid_is_found,
+    a_detached_name_is_free_again,
+    changes_of_one_account_come_one_after_the_other,
+    of_many_callers_one_wins_a_step,
+    events_are_numbered_without_gaps_and_paged,
+    accounts_are_listed_by_name,
+    retired_devices_stay_on_record,
+    what_is_recorded_soon_is_recorded,
+);
+
+fn open(directory: &std::path::Path) -> Sqlite {
+    Sqlite::open(&directory.join("registry.db"), Box::new(|_| {})).unwrap()
+}
+
+fn who(uid: u32, name: &str) -> Identity {
+    Identity { uid: Uid::new(uid).unwrap(), name: AccountName::new(name).unwrap() }
+}
+
+fn event(user: &str, at: i64) -> Event {
+    Event {
+        at: UnixTime(at),
+        user: user.into(),
+        uid: None,
+        actor: "sshd".into(),
+        kind: Kind::Login,
+        decision: Decision::Refuse,
+        reason: Reason::CodeWrong,
+        service: Some("sshd".into()),
+        address: Some("192.0.2.1".into()),
+        device: None,
+        lane: Some(Lane::Unknown),
+        detail: None,
+    }
+}
+
+fn bind<R: Registry>(registry: &R, who: &Identity, name: &str) -> DeviceId {
+    let name = DeviceName::new(name).unwrap();
+    let bound = registry.change_or_create(who, move |account, _| {
+        let parameters = Parameters::new(Algorithm::Sha512, 8, 60).unwrap();
+        let new =
+            NewDevice { name, key: SealedKey(vec![1, 2, 3]), parameters, replaces: None, by: "alice".into() };
+        let id = account.begin(new, NOW).unwrap();
+        account.activate(id, NOW, "alice");
+        id
+    });
+    bound.unwrap()
+}
+
+fn a_name_that_nobody_has_makes_no_account<R: Registry>(registry: &Arc<R>) {
+    assert_eq!(registry.find(&who(1, "a")).unwrap(), None);
+    assert_eq!(registry.change(&who(1, "a"), |_, _| ()).unwrap(), None);
+    assert_eq!(registry.find(&who(1, "a")).unwrap(), None);
+    assert!(registry.accounts(None, 10).unwrap().is_empty());
+}
+
+fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
+    let alice = who(1000, "alice");
+    bind(&**registry, &alice, "phone");
+    let changed = registry.change(&alice, |account, _| {
+        let device = account.device_mut(DeviceId(1)).unwrap();
+        (device.drift, device.leaning, device.last_step) = (-3, 1, Some(Step(u64::from(u32::MAX) + 7)));
+        account.note_use(DeviceId(1), Use { at: NOW, service: "sshd".into(), address: Some("::1".into()) });
+        account.lane_mut(Lane::Unknown).fail(NOW);
+        account.learn_source(Source::parse("2001:db8::1").unwrap(), NOW);
+        account.learn_source(Source::parse("192.0.2.9").unwrap(), NOW.plus(Duration::from_secs(1)));
+        account.grace_since = Some(UnixTime(5));
+        account.stepped_up = Some(UnixTime(6));
+        account.announce = Some("hello".into());
+        let new = NewDevice {
+            name: DeviceName::new("téléphone").unwrap(),
+            key: SealedKey(vec![]),
+            parameters: Parameters::default(),
+            replaces: Some(DeviceId(1)),
+            by: "root".into(),
+        };
+        account.begin(new, NOW).unwrap();
+        account.clone()
+    });
+    assert_eq!(registry.find(&alice).unwrap(), changed.unwrap());
+    registry.change(&alice, |account, _| account.open_lanes()).unwrap();
+    assert_eq!(registry.find(&alice).unwrap().unwrap().lane(Lane::Unknown).failures, 0);
+}
+
+fn only_the_owner_of_name_and_uid_is_found<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    bind(&**registry, &who(1001, "bob"), "phone");
+    for stranger in [who(1002, "alice"), who(1000, "carol"), who(1000, "bob"), who(1001, "alice")] {
+        assert_eq!(registry.find(&stranger), Err(RegistryError::Conflict), "{stranger:?}");
+        assert_eq!(registry.change(&stranger, |_, _| ()), Err(RegistryError::Conflict));
+        assert_eq!(registry.change_or_create(&stranger, |_, _| ()), Err(RegistryError::Conflict));
+    }
+    assert!(registry.find(&who(1000, "alice")).unwrap().is_some());
+    assert!(registry.find(&who(1000, "ALICE")).is_err());
+}
+
+fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    bind(&**registry, &who(1001, "bob"), "phone");
+    bind(&**registry, &who(1002, "carol"), "phone");
+    assert_eq!(registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap(), 2);
+    assert_eq!(registry.find(&who(1001, "alice")).unwrap(), None);
+    let made = registry.change_or_create(&who(1001, "alice"), |account, _| account.id).unwrap();
+    assert!(made.0 > 3, "{made:?}");
+    assert!(registry.find(&who(1002, "carol")).unwrap().unwrap().is_protected());
+}
+
+fn changes_of_one_account_come_one_after_the_other<R: Registry>(registry: &Arc<R>) {
+    let alice = who(1000, "alice");
+    bind(&**registry, &alice, "phone");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    let add_one = |account: &mut Account, _: &mut _| {
+                        let device = account.device_mut(DeviceId(1)).unwrap();
+                        device.last_step = Some(Step(device.last_step.map_or(1, |step| step.0 + 1)));
+                    };
+                    registry.change(&alice, add_one).unwrap().unwrap();
+                }
+            });
+        }
+    });
+    let count = registry.find(&alice).unwrap().unwrap().devices[0].last_step;
+    assert_eq!(count, Some(Step(80)));
+}
+
+fn of_many_callers_one_wins_a_step<R: Registry>(registry: &Arc<R>) {
+    let alice = who(1000, "alice");
+    bind(&**registry, &alice, "phone");
+    for step in 1..=20 {
+        let spend = move |account: &mut Account, _: &mut _| {
+            let device = account.device_mut(DeviceId(1)).unwrap();
+            let fresh = device.last_step.is_none_or(|last| last < Step(step));
+            device.last_step = device.last_step.max(Some(Step(step)));
+            fresh
+        };
+        let won: usize = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..8).map(|_| scope.spawn(|| registry.change(&alice, spend))).collect();
+            callers.into_iter().map(|caller| usize::from(caller.join().unwrap().unwrap().unwrap())).sum()
+        });
+        assert_eq!(won, 1, "step {step}");
+    }
+}
+
+fn events_are_numbered_without_gaps_and_paged<R: Registry>(registry: &Arc<R>) {
+    for at in 1..=5 {
+        registry.record(event(if at % 2 == 1 { "alice" } else { "bob" }, at)).unwrap();
+    }
+    let ids = |query: EventQuery| -> Vec<i64> {
+        registry.events(&query).unwrap().into_iter().map(|event| event.id).collect()
+    };
+    let all = EventQuery { limit: 100, ..EventQuery::default() };
+    assert_eq!(ids(all.clone()), [1, 2, 3, 4, 5]);
+    assert_eq!(ids(EventQuery { limit: 2, ..all.clone() }), [1, 2]);
+    assert_eq!(ids(EventQuery { limit: 2, after: Some(2), ..all.clone() }), [3, 4]);
+    assert_eq!(ids(EventQuery { limit: 2, tail: true, ..all.clone() }), [4, 5]);
+    assert_eq!(ids(EventQuery { user: Some("alice".into()), ..all.clone() }), [1, 3, 5]);
+    assert_eq!(ids(EventQuery { since: Some(UnixTime(4)), ..all }), [4, 5]);
+    let read = registry.events(&EventQuery { limit: 1, ..EventQuery::default() }).unwrap().remove(0);
+    assert_eq!(
+        (read.kind.as_str(), read.decision.as_str(), read.reason.as_str()),
+        ("login", "refuse", "code_wrong")
+    );
+    assert_eq!((read.service.as_deref(), read.lane.as_deref()), (Some("sshd"), Some("unknown")));
+}
+
+fn accounts_are_listed_by_name<R: Registry>(registry: &Arc<R>) {
+    for (uid, name) in [(3, "carol"), (1, "alice"), (2, "bob")] {
+        bind(&**registry, &who(uid, name), "phone");
+    }
+    let fail = |account: &mut Account, _: &mut _| {
+        (0..100).for_each(|_| account.lane_mut(Lane::Local).fail(NOW));
+    };
+    registry.change(&who(2, "bob"), fail).unwrap();
+    let page = registry.accounts(None, 2).unwrap();
+    let names: Vec<&str> = page.iter().map(|summary| summary.identity.name.as_str()).collect();
+    assert_eq!(names, ["alice", "bob"]);
+    assert_eq!((page[0].locked, page[1].locked, page[0].active_devices), (false, true, 1));
+    let rest = registry.accounts(Some(&page[1].identity.name), 2).unwrap();
+    assert_eq!(rest[0].identity, who(3, "carol"));
+}
+
+fn retired_devices_stay_on_record<R: Registry>(registry: &Arc<R>) {
+    let alice = who(1000, "alice");
+    bind(&**registry, &alice, "old");
+    bind(&**registry, &alice, "new");
+    let retire = |account: &mut Account, _: &mut _| {
+        account.device_mut(DeviceId(1)).unwrap().retire(NOW, "alice");
+        account.id
+    };
+    let id = registry.change(&alice, retire).unwrap().unwrap();
+    assert_eq!(registry.find(&alice).unwrap().unwrap().devices.len(), 1);
+    let all = registry.devices(id, None, 10).unwrap();
+    assert_eq!(all.iter().map(|device| device.id.0).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(all[0].key, SealedKey(vec![]));
+    assert_eq!(registry.devices(id, Some(DeviceId(1)), 10).unwrap().len(), 1);
+}
+
+fn what_is_recorded_soon_is_recorded<R: Registry>(registry: &Arc<R>) {
+    assert!(registry.record_soon(event("alice", 1)));
+    // The queue is worked off in order, so what is recorded after it is read after it.
+    registry.record(event("alice", 2)).unwrap();
+    let events = registry.events(&EventQuery { limit: 10, ..EventQuery::default() }).unwrap();
+    assert_eq!(events.iter().map(|event| event.at.0).collect::<Vec<_>>(), [1, 2]);
+}
+
+mod sqlite_alone {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_one_change_harms_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = open(directory.path());
+        let alice = who(1000, "alice");
+        bind(&registry, &alice, "phone");
+        let failed = registry.change(&alice, |account, _| {
+            account.announce = Some("never".into());
+            panic!("in the closure");
+        });
+        assert!(matches!(failed, Err::<Option<()>, _>(RegistryError::Unavailable(_))), "{failed:?}");
+        assert_eq!(registry.find(&alice).unwrap().unwrap().announce, None);
+        registry.change(&alice, |account, _| account.announce = Some("then".into())).unwrap();
+        assert_eq!(registry.find(&alice).unwrap().unwrap().announce.as_deref(), Some("then"));
+    }
+
+    #[test]
+    fn what_was_answered_is_there_after_reopening() {
+        let directory = tempfile::tempdir().unwrap();
+        let alice = who(1000, "alice");
+        bind(&open(directory.path()), &alice, "phone");
+        assert!(open(directory.path()).find(&alice).unwrap().unwrap().is_protected());
+    }
+
+    #[test]
+    fn a_damaged_registry_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let alice = who(1000, "alice");
+        bind(&open(directory.path()), &alice, "phone");
+        let path = directory.path().join("registry.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let length = bytes.len();
+        bytes[100..length].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(Sqlite::open(&path, Box::new(|_| {})).is_err());
+    }
+
+    #[test]
+    fn every_event_reaches_the_sink_after_its_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let sink = Box::new(move |event: &Event| tell.send(event.at.0).unwrap());
+        let registry = Sqlite::open(&directory.path().join("registry.db"), sink).unwrap();
+        registry.record(event("alice", 7)).unwrap();
+        assert_eq!(told.recv().unwrap(), 7);
+    }
+}

@@ -1,1 +1,195 @@
+//! The registry in memory, for tests of what stands on it.
 
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+use otpd_core::account::Account;
+use otpd_core::account::AccountId;
+use otpd_core::device::Device;
+use otpd_core::device::DeviceId;
+use otpd_core::event::Event;
+use otpd_core::name::AccountName;
+use otpd_core::name::Identity;
+use otpd_core::name::Uid;
+use otpd_core::registry::EventQuery;
+use otpd_core::registry::Journal;
+use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::registry::StoredEvent;
+use otpd_core::registry::Summary;
+use otpd_core::throttle::Lane;
+use otpd_core::throttle::Throttle;
+use otpd_core::time::UnixTime;
+
+/// Accounts and events in vectors.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<Rows>);
+
+#[derive(Default)]
+struct Rows {
+    accounts: Vec<Account>,
+    detached: Vec<Account>,
+    next: i64,
+    events: Vec<StoredEvent>,
+}
+
+impl Memory {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Rows {
+    fn place(&self, who: &Identity) -> Result<Option<usize>, RegistryError> {
+        let known: Vec<usize> = (0..self.accounts.len())
+            .filter(|at| {
+                let identity = &self.accounts[*at].identity;
+                identity.uid == who.uid || identity.name == who.name
+            })
+            .collect();
+        match known[..] {
+            [] => Ok(None),
+            [at] if self.accounts[at].identity == *who => Ok(Some(at)),
+            _ => Err(RegistryError::Conflict),
+        }
+    }
+
+    fn create(&mut self, who: &Identity) -> usize {
+        self.next += 1;
+        self.accounts.push(Account::new(AccountId(self.next), who.clone()));
+        self.accounts.len() - 1
+    }
+
+    fn change<T>(&mut self, at: usize, decide: impl FnOnce(&mut Account, &mut Journal) -> T) -> T {
+        let mut journal = Journal::default();
+        let value = decide(&mut self.accounts[at], &mut journal);
+        journal.0.into_iter().for_each(|event| self.record(event));
+        value
+    }
+
+    fn record(&mut self, event: Event) {
+        let id = i64::try_from(self.events.len()).unwrap() + 1;
+        self.events.push(StoredEvent {
+            id,
+            at: event.at,
+            user: event.user,
+            uid: event.uid.map(Uid::as_u32),
+            actor: event.actor,
+            kind: event.kind.as_str().into(),
+            decision: event.decision.as_str().into(),
+            reason: event.reason.as_str().into(),
+            service: event.service,
+            address: event.address,
+            device: event.device,
+            lane: event.lane.map(|lane| lane.to_string()),
+            detail: event.detail,
+        });
+    }
+}
+
+/// What is read back: retired devices are not part of a loaded account.
+fn live(account: &Account) -> Account {
+    let mut account = account.clone();
+    account.devices.retain(|device| device.is_active() || device.is_pending(UnixTime(i64::MIN)));
+    account
+}
+
+impl Registry for Memory {
+    fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError> {
+        let rows = self.rows();
+        Ok(rows.place(who)?.map(|at| live(&rows.accounts[at])))
+    }
+
+    fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+    {
+        let mut rows = self.rows();
+        Ok(rows.place(who)?.map(|at| rows.change(at, decide)))
+    }
+
+    fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+    {
+        let mut rows = self.rows();
+        let at = match rows.place(who)? {
+            Some(at) => at,
+            None => rows.create(who),
+        };
+        Ok(rows.change(at, decide))
+    }
+
+    fn record(&self, event: Event) -> Result<(), RegistryError> {
+        self.rows().record(event);
+        Ok(())
+    }
+
+    fn record_soon(&self, event: Event) -> bool {
+        self.rows().record(event);
+        true
+    }
+
+    fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
+        let mut rows = self.rows();
+        let is_theirs =
+            |account: &Account| account.identity.uid == who.uid || account.identity.name == who.name;
+        let (theirs, others) = std::mem::take(&mut rows.accounts).into_iter().partition(is_theirs);
+        rows.accounts = others;
+        let mut theirs: Vec<Account> = theirs;
+        let active = theirs.iter_mut().map(|account| account.retire_all(now, by)).sum();
+        rows.detached.extend(theirs);
+        rows.record(event);
+        Ok(active)
+    }
+
+    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
+        let rows = self.rows();
+        let behind = |account: &&Account| after.is_none_or(|after| account.identity.name > *after);
+        let mut accounts: Vec<&Account> = rows.accounts.iter().filter(behind).collect();
+        accounts.sort_by_key(|account| account.identity.name.clone());
+        let summaries = accounts.into_iter().take(limit as usize).map(|account| Summary {
+            identity: account.identity.clone(),
+            active_devices: u32::try_from(account.active().count()).unwrap(),
+            last_used: account.devices.iter().filter_map(|device| Some(device.last_use.as_ref()?.at)).max(),
+            locked: Lane::ALL.into_iter().any(|lane| account.lane(lane).failures >= Throttle::CLOSES_AT),
+        });
+        Ok(summaries.collect())
+    }
+
+    fn devices(
+        &self,
+        account: AccountId,
+        after: Option<DeviceId>,
+        limit: u32,
+    ) -> Result<Vec<Device>, RegistryError> {
+        let rows = self.rows();
+        let mut all = rows.accounts.iter().chain(&rows.detached);
+        let devices =
+            all.find(|found| found.id == account).map(|account| account.devices.clone()).unwrap_or_default();
+        let behind = |device: &Device| after.is_none_or(|after| device.id > after);
+        Ok(devices.into_iter().filter(behind).take(limit as usize).collect())
+    }
+
+    fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
+        let rows = self.rows();
+        let wanted = |event: &&StoredEvent| {
+            query.user.as_ref().is_none_or(|user| event.user == *user)
+                && query.since.is_none_or(|since| event.at >= since)
+                && query.after.is_none_or(|after| event.id > after)
+        };
+        let mut events: Vec<StoredEvent> = rows.events.iter().filter(wanted).cloned().collect();
+        let limit = query.limit as usize;
+        if query.tail && events.len() > limit {
+            events.drain(..events.len() - limit);
+        }
+        events.truncate(limit);
+        Ok(events)
+    }
+
+    fn verify(&self) -> Result<Option<String>, RegistryError> {
+        Ok(None)
+    }
+}

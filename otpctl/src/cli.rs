@@ -1,0 +1,396 @@
+//! The command line: what was typed, checked for form only. What it means is decided in `commands/`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use clap_complete::Shell;
+use otpd_proto::Secret;
+
+use crate::help;
+use crate::qr::Rendering;
+use crate::when::Since;
+
+/// One-time codes for the logins of this machine.
+///
+/// Login protection asks for a code from your phone after the password: at ssh, sudo, su and the console.
+/// Turn it on with `otpctl bind`, look at it with `otpctl status`.
+#[derive(Debug, Parser)]
+#[command(name = "otpctl", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Where otpd's sockets are, if not in /run/otpd
+    #[arg(long, global = true, value_name = "DIR", default_value = otpd_proto::RUNTIME_DIR, hide_default_value = true, help_heading = EVERYWHERE)]
+    pub(crate) runtime_dir: PathBuf,
+
+    /// Print one JSON object instead of text
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) json: bool,
+
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = EVERYWHERE
+    )]
+    pub(crate) color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal that can show them.
+    Auto,
+    /// Even into a file.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bind a device: scan a QR code and prove it with a code
+    ///
+    /// Binding the first device turns login protection on. Any authenticator app that speaks TOTP will do. The
+    /// device counts only once a code of its own has proven it; until then nothing changes.
+    Bind(Bind),
+    /// Prove a device that `bind --begin` left waiting
+    Confirm(Confirm),
+    /// Show whether login protection is on, and what stands in its way
+    Status(Whose),
+    /// List the devices bound to an account
+    Devices(Devices),
+    /// Give a device another name
+    Rename(Rename),
+    /// Remove a device
+    ///
+    /// Its codes stop working at once. Removing the last device turns login protection off.
+    Unbind(Unbind),
+    /// Turn login protection off and remove every device
+    Off(Off),
+    /// Let an account try again after too many wrong codes
+    Unlock(Unlock),
+    /// Retire all devices of somebody who lost them (administrators)
+    ///
+    /// The account's next login asks for no code, until a new device is bound.
+    Reset(Reset),
+    /// List protected accounts (administrators)
+    Accounts(Accounts),
+    /// Read the audit log (administrators)
+    Audit(Audit),
+    /// Check that everything works, and say what to do if not
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, in roff
+    Man,
+}
+
+/// Arguments of `bind`.
+#[derive(Debug, Args)]
+pub(crate) struct Bind {
+    /// Whose account, for root and administrators; yours if left out
+    pub(crate) user: Option<String>,
+    /// What to call the device, such as "Work phone"
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Use this key instead of a new one; spaces and lower case are fine, - reads it from standard input
+    #[arg(long, value_name = "BASE32", value_parser = secret)]
+    pub(crate) key: Option<Secret>,
+    /// SHA1, SHA256 or SHA512. Many apps know SHA1 only [default: SHA1]
+    #[arg(long, value_name = "NAME", ignore_case = true, hide_possible_values = true)]
+    pub(crate) algorithm: Option<Algorithm>,
+    /// Digits of a code, 6 to 8 [default: 6]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(6..=8))]
+    pub(crate) digits: Option<u8>,
+    /// Seconds until the next code, 15 to 120 [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(15..=120))]
+    pub(crate) period: Option<u16>,
+    /// Retire this device once the new one is proven
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) replace: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+    /// How to show the QR code: auto, utf8 (for light text on dark), ansi (explicit colours), none, or a new
+    /// file ending in .svg or .png
+    #[arg(long, value_name = "HOW", default_value = "auto", hide_default_value = true, value_parser = rendering)]
+    pub(crate) qr: Rendering,
+    /// Stop after showing the key; `otpctl confirm` completes it
+    #[arg(long)]
+    pub(crate) begin: bool,
+}
+
+/// The hash under the codes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum Algorithm {
+    /// RFC 6238's default.
+    SHA1,
+    /// Rarely understood by apps.
+    SHA256,
+    /// Rarely understood by apps.
+    SHA512,
+}
+
+impl Algorithm {
+    /// As the protocol names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SHA1 => "SHA1",
+            Self::SHA256 => "SHA256",
+            Self::SHA512 => "SHA512",
+        }
+    }
+}
+
+/// Arguments of `confirm`.
+#[derive(Debug, Args)]
+#[command(override_usage = "otpctl confirm [OPTIONS] [USER] <DEVICE> <CODE>")]
+pub(crate) struct Confirm {
+    /// See [`help::Page::arguments`]; an optional word before required ones is beyond the parser.
+    #[arg(value_names = ["DEVICE", "CODE"], num_args = 2..=3, required = true, hide = true, value_parser = secret)]
+    words: Vec<Secret>,
+}
+
+impl Confirm {
+    /// User, device, code.
+    pub(crate) fn parts(self) -> Option<(Option<String>, String, Secret)> {
+        let mut words = self.words;
+        let code = words.pop()?;
+        let device = words.pop()?.expose_secret().to_owned();
+        Some((words.pop().map(|user| user.expose_secret().to_owned()), device, code))
+    }
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// Whose account, for root and administrators; yours if left out
+    pub(crate) user: Option<String>,
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, Args)]
+pub(crate) struct Devices {
+    /// Whose account, for root and administrators; yours if left out
+    pub(crate) user: Option<String>,
+    /// Show retired devices too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `rename`.
+#[derive(Debug, Args)]
+#[command(override_usage = "otpctl rename [OPTIONS] [USER] <DEVICE> <NEWNAME>")]
+pub(crate) struct Rename {
+    /// As in [`Confirm`].
+    #[arg(value_names = ["DEVICE", "NEWNAME"], num_args = 2..=3, required = true, hide = true)]
+    words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+impl Rename {
+    /// User, device, new name.
+    pub(crate) fn parts(&self) -> Option<(Option<String>, String, String)> {
+        match self.words.as_slice() {
+            [device, name] => Some((None, device.clone(), name.clone())),
+            [user, device, name] => Some((Some(user.clone()), device.clone(), name.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Arguments of `unbind`.
+#[derive(Debug, Args)]
+#[command(override_usage = "otpctl unbind [OPTIONS] [USER] <DEVICE>")]
+pub(crate) struct Unbind {
+    /// As in [`Confirm`].
+    #[arg(value_names = ["DEVICE"], num_args = 1..=2, required = true, hide = true)]
+    words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+impl Unbind {
+    /// User, device.
+    pub(crate) fn parts(&self) -> Option<(Option<String>, String)> {
+        match self.words.as_slice() {
+            [device] => Some((None, device.clone())),
+            [user, device] => Some((Some(user.clone()), device.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Arguments of `off`.
+#[derive(Debug, Args)]
+pub(crate) struct Off {
+    /// Whose account, for root and administrators; yours if left out
+    pub(crate) user: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+    /// Do not ask whether you are sure
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `unlock`.
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    /// Whose account, for root and administrators; yours if left out
+    pub(crate) user: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+/// Arguments of `reset`.
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// Whose account
+    pub(crate) user: String,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+    /// Do not ask whether you are sure
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `accounts`.
+#[derive(Debug, Args)]
+pub(crate) struct Accounts {
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Only what concerns this account
+    pub(crate) user: Option<String>,
+    /// From then on: 30min, 2h, 7d, 2026-11-21 or 2026-11-21T21:36:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Since>,
+    /// Keep printing what happens, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only the newest N, at most 200 [default: 50, or all with --since]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) lines: Option<u32>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+/// What proves that a change is wanted.
+#[derive(Debug, Args)]
+pub(crate) struct Proof {
+    /// A code from one of your devices, where one is needed; asked for on a terminal, - reads it from standard
+    /// input
+    #[arg(long, value_name = "CODE", value_parser = secret)]
+    pub(crate) code: Option<Secret>,
+}
+
+/// The parser with every command's arguments, examples and JSON shape.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Cli::command().after_help(help::exit_codes());
+    for page in help::PAGES {
+        command = command.mut_subcommand(page.command, |sub| {
+            let sub = sub.after_help(page.examples_text()).after_long_help(page.whole_text());
+            if page.arguments.is_empty() { sub } else { sub.help_template(page.template()) }
+        });
+    }
+    command.disable_help_subcommand(true)
+}
+
+/// Options of every command stand apart from its own.
+const EVERYWHERE: &str = "Options of every command";
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+fn rendering(text: &str) -> Result<Rendering, String> {
+    text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Command, clap::Error> {
+        let words = ["otpctl"].iter().chain(words);
+        command()
+            .try_get_matches_from(words)
+            .and_then(|found| Cli::from_arg_matches(&found))
+            .map(|cli| cli.command)
+    }
+
+    #[test]
+    fn the_parser_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_leading_user_is_told_by_the_number_of_words() {
+        let Ok(Command::Rename(own)) = parse(&["rename", "1", "Phone"]) else { panic!() };
+        assert_eq!(own.parts(), Some((None, "1".into(), "Phone".into())));
+        let Ok(Command::Rename(other)) = parse(&["rename", "alice", "1", "Phone"]) else { panic!() };
+        assert_eq!(other.parts(), Some((Some("alice".into()), "1".into(), "Phone".into())));
+        let Ok(Command::Unbind(own)) = parse(&["unbind", "Phone"]) else { panic!() };
+        assert_eq!(own.parts(), Some((None, "Phone".into())));
+        let Ok(Command::Unbind(other)) = parse(&["unbind", "alice", "Phone", "--code", "1"]) else {
+            panic!()
+        };
+        assert_eq!(other.parts(), Some((Some("alice".into()), "Phone".into())));
+        let Ok(Command::Confirm(other)) = parse(&["confirm", "alice", "3", "-"]) else { panic!() };
+        let (user, device, code) = other.parts().unwrap();
+        assert_eq!((user.as_deref(), device.as_str(), code.expose_secret()), (Some("alice"), "3", "-"));
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_usage_errors() {
+        for (option, wrong, right) in
+            [("--digits", ["5", "9"], ["6", "8"]), ("--period", ["14", "121"], ["15", "120"])]
+        {
+            for value in wrong {
+                assert!(parse(&["bind", option, value]).is_err(), "{option} {value}");
+            }
+            for value in right {
+                assert!(parse(&["bind", option, value]).is_ok(), "{option} {value}");
+            }
+        }
+        assert!(parse(&["audit", "-n", "0"]).is_err() && parse(&["audit", "-n", "201"]).is_err());
+        assert!(parse(&["audit", "-n", "200"]).is_ok());
+    }
+
+    #[test]
+    fn every_command_has_a_page_of_help() {
+        let commands: Vec<String> =
+            Cli::command().get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let pages: Vec<&str> = help::PAGES.iter().map(|page| page.command).collect();
+        assert_eq!(commands, pages);
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug() {
+        let parsed = parse(&["bind", "--key", "JBSWY3DPEHPK3PXP", "--code", "123456"]).unwrap();
+        let shown = format!("{parsed:?}");
+        assert!(!shown.contains("JBSW") && !shown.contains("123456"), "{shown}");
+    }
+}

@@ -1,0 +1,61 @@
+//! What each command does: calls the daemon, and hands the answer to the output.
+
+use crate::call::Calls;
+use crate::cli::Command;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+mod accounts;
+mod audit;
+mod bind;
+mod confirm;
+mod devices;
+mod doctor;
+mod generate;
+mod man;
+mod proof;
+mod protection;
+mod status;
+
+/// What every command needs.
+pub(crate) struct Session {
+    /// The way to the daemon.
+    pub(crate) calls: Calls,
+    /// The way to the person.
+    pub(crate) output: Output,
+}
+
+/// Does what was typed.
+pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Bind(bind) => bind::bind(session, bind),
+        Command::Confirm(confirm) => confirm::confirm(session, confirm),
+        Command::Status(whose) => status::status(session, whose.user),
+        Command::Devices(devices) => devices::list(session, devices),
+        Command::Rename(rename) => devices::rename(session, rename),
+        Command::Unbind(unbind) => devices::unbind(session, unbind),
+        Command::Off(off) => protection::off(session, off),
+        Command::Unlock(unlock) => protection::unlock(session, unlock),
+        Command::Reset(reset) => protection::reset(session, reset),
+        Command::Accounts(accounts) => accounts::list(session, accounts),
+        Command::Audit(audit) => audit::read(session, audit),
+        Command::Doctor => doctor::doctor(session),
+        Command::Completions { shell } => generate::completions(session, shell),
+        Command::Man => generate::manual(session),
+    }
+}
+
+/// `1 device`, `2 devices`.
+fn count(number: u32, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The daemon promises another page and does not move on: better stop than ask forever.
+fn endless(what: &str) -> Failure {
+    Failure::new(
+        Exit::Unreachable,
+        "broken",
+        format!("otpd's list of {what} does not end. Is it newer than otpctl?"),
+    )
+}

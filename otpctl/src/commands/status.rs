@@ -1,0 +1,127 @@
+//! `status`: whether logins ask for a code, and what stands in the way.
+
+use otpd_proto::account;
+use otpd_proto::account::Lane;
+use otpd_proto::account::Requirement;
+use otpd_proto::account::Status;
+use otpd_proto::account::StatusParameters;
+
+use super::Session;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::line::Line;
+use crate::output::line::Tone;
+use crate::when::Clock;
+
+/// Shows the state of an account.
+pub(crate) fn status(session: &Session, user: Option<String>) -> Result<Exit, Failure> {
+    let status = fetch(session, user.clone())?;
+    session.output.result(&status, || text(&status, user.as_deref(), &Clock::read()))?;
+    Ok(Exit::Ok)
+}
+
+/// The state of an account; also how its name is learned.
+pub(crate) fn fetch(session: &Session, user: Option<String>) -> Result<Status, Failure> {
+    session.calls.call(account::STATUS, &StatusParameters { user })
+}
+
+fn text(status: &Status, user: Option<&str>, clock: &Clock) -> Vec<Line> {
+    let headline = Line::new().then(Tone::Strong, &status.user).plain(": login protection is ");
+    let mut lines = vec![
+        if status.protected { headline.then(Tone::Good, "on") } else { headline.then(Tone::Warn, "off") },
+        Line::new(),
+        fact("Devices").append(devices(status)),
+        fact("Required").append(requirement(&status.requirement, status.protected, clock)),
+    ];
+    for (index, lane) in status.lanes.iter().enumerate() {
+        lines.push(fact(if index == 0 { "Failures" } else { "" }).append(failures(lane, clock)));
+    }
+    lines.push(fact("Clock").append(time(status, clock)));
+    if let Some(next) = advice(status) {
+        lines.push(Line::new());
+        lines.push(format!("{next}{}", user.map(|user| format!(" {user}")).unwrap_or_default()).into());
+    }
+    lines
+}
+
+fn fact(name: &str) -> Line {
+    Line::new().plain("  ").then(Tone::Dim, name).padded(FACT_WIDTH)
+}
+
+fn devices(status: &Status) -> Line {
+    let active = match status.active_devices {
+        0 => "none".to_owned(),
+        number => format!("{number} active"),
+    };
+    match status.pending_devices {
+        0 => active.into(),
+        number => format!("{active}, {number} waiting to be proven").into(),
+    }
+}
+
+fn requirement(requirement: &Requirement, is_protected: bool, clock: &Clock) -> Line {
+    let why = if requirement.why.is_empty() { String::new() } else { format!(" ({})", requirement.why) };
+    match (requirement.state.as_str(), requirement.since) {
+        ("required", Some(since)) if since > clock.now() => {
+            let tone = if is_protected { Tone::Plain } else { Tone::Warn };
+            Line::new()
+                .then(tone, format!("from {} on, {}", clock.short(since), clock.relative(since)))
+                .plain(why)
+        }
+        ("required", _) => {
+            Line::new().then(if is_protected { Tone::Plain } else { Tone::Bad }, "yes").plain(why)
+        }
+        ("exempt", _) => Line::new().plain(format!("never{why}")),
+        ("optional", _) => Line::new().plain(format!("no{why}")),
+        (other, _) => Line::new().plain(format!("{other}{why}")),
+    }
+}
+
+fn failures(lane: &Lane, clock: &Clock) -> Line {
+    let wrong =
+        format!("{}: {}", lane_name(&lane.lane), super::count(lane.failures, "wrong code", "wrong codes"));
+    match lane.until {
+        _ if lane.closed => Line::new().plain(wrong).plain(", ").then(Tone::Bad, "closed"),
+        Some(until) if until > clock.now() => {
+            let wait = format!("next try {}, at {}", clock.relative(until), clock.time_of_day(until));
+            Line::new().plain(wrong).plain(", ").then(Tone::Warn, wait)
+        }
+        _ => wrong.into(),
+    }
+}
+
+/// A lane in words.
+pub(crate) fn lane_name(lane: &str) -> String {
+    match lane {
+        "local" => "on this machine".to_owned(),
+        "known" => "from known addresses".to_owned(),
+        "unknown" => "from unknown addresses".to_owned(),
+        "own" => "with otpctl".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn time(status: &Status, clock: &Clock) -> Line {
+    let now = Line::new().plain(clock.with_zone(status.now));
+    match status.clock_synchronised {
+        Some(true) => now.plain(", synchronised"),
+        Some(false) => now.plain(", ").then(Tone::Warn, "not synchronised"),
+        None => now,
+    }
+}
+
+/// Ends with a command, so that a user can be put behind it.
+fn advice(status: &Status) -> Option<&'static str> {
+    if status.lanes.iter().any(|lane| lane.closed) {
+        Some("To let logins try again where they are closed: otpctl unlock")
+    } else if !status.protected && status.requirement.state != "exempt" {
+        Some("Turn it on: otpctl bind")
+    } else if status.protected && status.active_devices == 1 {
+        Some("If this device is lost, so is the way in. Add a second one: otpctl bind")
+    } else {
+        None
+    }
+}
+
+/// Columns of the names on the left.
+const FACT_WIDTH: usize = 12;

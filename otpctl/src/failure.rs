@@ -1,0 +1,72 @@
+//! Why a command did not do what was asked: a word for programs, a sentence for people, an exit code.
+
+use std::fmt;
+use std::io;
+
+use crate::exit::Exit;
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// A stable word: a `reason` of `otpd`, or one of this program.
+    pub(crate) reason: String,
+    /// What is wrong, where, and what to do next.
+    pub(crate) message: String,
+    /// When it is worth trying again, Unix seconds.
+    pub(crate) until: Option<i64>,
+    /// How the program ends.
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    /// A failure with nothing to wait for.
+    pub(crate) fn new(exit: Exit, reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into(), until: None, exit }
+    }
+
+    /// The command line makes no sense, in a way the parser cannot see.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// Whether another code could mend it.
+    pub(crate) fn asks_for_another_code(&self) -> bool {
+        matches!(self.reason.as_str(), "code_wrong" | "code_used" | "code_malformed")
+    }
+
+    /// Whether only a code was missing.
+    pub(crate) fn is_code_needed(&self) -> bool {
+        self.reason == "code_needed"
+    }
+
+    /// Whether nobody reads our output any more, which is no failure.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.reason == BROKEN_PIPE
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn advise(mut self, advice: &str) -> Self {
+        self.message = format!("{} {advice}", self.message.trim_end());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Only reading and writing of the standard streams comes here; files name their path themselves.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(Exit::Ok, BROKEN_PIPE, "nobody reads the output"),
+            _ => Self::new(Exit::Refused, "io", format!("cannot use the standard streams: {error}")),
+        }
+    }
+}
+
+const BROKEN_PIPE: &str = "broken_pipe";

@@ -1,0 +1,241 @@
+//! What `--help` and the manual say beyond the options: examples, and the shape of each command's JSON.
+
+use clap::builder::Styles;
+
+/// One command's examples and JSON.
+pub(crate) struct Page {
+    /// The command's name.
+    pub(crate) command: &'static str,
+    /// Its words, where the parser cannot describe them itself.
+    pub(crate) arguments: &'static [(&'static str, &'static str)],
+    /// What to type, and what it does.
+    pub(crate) examples: &'static [(&'static str, &'static str)],
+    /// What `--json` prints.
+    pub(crate) json: &'static str,
+}
+
+impl Page {
+    /// For `-h`.
+    pub(crate) fn examples_text(&self) -> String {
+        format!("{}\n{}", heading("Examples"), columns(self.examples)).trim_end().to_owned()
+    }
+
+    /// For `--help`.
+    pub(crate) fn whole_text(&self) -> String {
+        let json: Vec<String> = self.json.lines().map(|line| format!("  {line}")).collect();
+        format!("{}\n\n{}\n{}", self.examples_text(), heading("With --json"), json.join("\n"))
+    }
+
+    /// The order of a command's help, with its arguments in it.
+    pub(crate) fn template(&self) -> String {
+        let arguments = format!("{}\n{}", heading("Arguments"), columns(self.arguments));
+        format!(
+            "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{arguments}\n{{all-args}}{{after-help}}"
+        )
+    }
+}
+
+/// As the parser itself writes one.
+fn heading(words: &str) -> String {
+    let style = Styles::default();
+    let style = style.get_header();
+    format!("{style}{words}:{style:#}")
+}
+
+fn columns(rows: &[(&str, &str)]) -> String {
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    rows.iter().map(|(left, right)| format!("  {left:width$}  {right}\n")).collect()
+}
+
+const USER: (&str, &str) = ("[USER]", "Whose account, for root and administrators; yours if left out");
+const DEVICE: (&str, &str) = ("<DEVICE>", "The device's name or number");
+
+/// Every command, in the order of the list of commands.
+pub(crate) const PAGES: &[Page] = &[
+    Page {
+        command: "bind",
+        arguments: &[],
+        examples: &[
+            ("otpctl bind", "protect your own logins"),
+            ("otpctl bind --name Tablet", "add a second device"),
+            ("otpctl bind --replace Phone", "move to a new phone"),
+            ("otpctl bind --qr phone.png", "write the QR code to a file"),
+            ("sudo otpctl bind alice --begin --json", "begin for alice, from a script"),
+            ("otpctl bind --begin --key - < key", "bring a key along"),
+        ],
+        json: "{\"device\", \"name\", \"key\", \"uri\", \"expires\"}, only together with --begin.\n\
+               device is its number, key is base32, uri is otpauth://, expires is in\n\
+               Unix seconds.",
+    },
+    Page {
+        command: "confirm",
+        arguments: &[USER, DEVICE, ("<CODE>", "A code it shows; - reads it from standard input")],
+        examples: &[
+            ("otpctl confirm 2 123456", "prove your device number 2"),
+            ("sudo otpctl confirm alice 2 123456", "prove a device of alice's"),
+            ("otpctl confirm \"Work phone\" -", "read the code from standard input"),
+        ],
+        json: "{\"device\": DEVICE, \"offset\", \"first\", \"retired\", \"now\",\n\
+               \x20\"clock_synchronised\"}\n\
+               offset is how far the code was from this machine's clock, in seconds\n\
+               (below 0: older); first says whether this turned protection on; retired\n\
+               is the device it replaced, or null. DEVICE is as `otpctl devices` prints it.",
+    },
+    Page {
+        command: "status",
+        arguments: &[],
+        examples: &[("otpctl status", "your own account"), ("sudo otpctl status alice", "somebody else's")],
+        json: "{\"user\", \"protected\", \"requirement\": {\"state\", \"since\", \"why\"},\n\
+               \x20\"active_devices\", \"pending_devices\",\n\
+               \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
+               \x20\"now\", \"clock_synchronised\"}\n\
+               state is required, exempt or optional; lane is local, known, unknown or own.",
+    },
+    Page {
+        command: "devices",
+        arguments: &[],
+        examples: &[
+            ("otpctl devices", "your own"),
+            ("sudo otpctl devices alice --all", "alice's, retired ones too"),
+        ],
+        json: "{\"devices\": [{\"id\", \"name\", \"state\", \"kind\", \"algorithm\", \"digits\", \"period\",\n\
+               \x20\"created\", \"created_by\", \"activated\", \"retired\", \"retired_by\", \"last_used\",\n\
+               \x20\"last_service\", \"last_address\"}]}\n\
+               state is pending, active or retired; kind is totp or hotp; times are\n\
+               Unix seconds or null.",
+    },
+    Page {
+        command: "rename",
+        arguments: &[USER, DEVICE, ("<NEWNAME>", "Its new name")],
+        examples: &[
+            ("otpctl rename Phone \"Old phone\"", "rename one of yours"),
+            ("sudo otpctl rename alice 2 Tablet", "rename device 2 of alice's"),
+        ],
+        json: "{\"device\": DEVICE}, as `otpctl devices` prints it.",
+    },
+    Page {
+        command: "unbind",
+        arguments: &[USER, DEVICE],
+        examples: &[
+            ("otpctl unbind \"Old phone\"", "remove one of yours"),
+            ("sudo otpctl unbind alice 2", "remove device 2 of alice's"),
+        ],
+        json: "{\"device\": DEVICE, \"remaining\"}\n\
+               DEVICE is as `otpctl devices` prints it; with 0 remaining, protection is off.",
+    },
+    Page {
+        command: "off",
+        arguments: &[],
+        examples: &[
+            ("otpctl off", "turn your own protection off"),
+            ("sudo otpctl off alice --yes", "turn off alice's, without a question"),
+        ],
+        json: "{\"retired\"}: how many devices were retired.",
+    },
+    Page {
+        command: "unlock",
+        arguments: &[],
+        examples: &[
+            ("otpctl unlock", "with a code from your device"),
+            ("sudo otpctl unlock alice", "somebody else's account"),
+        ],
+        json: "{\"opened\": [LANE]}: the lanes that had failures (local, known, unknown, own).",
+    },
+    Page {
+        command: "reset",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl reset alice", "alice lost her phone"),
+            ("sudo otpctl reset alice --yes", "without a question"),
+        ],
+        json: "{\"retired\"}: how many devices were retired.",
+    },
+    Page {
+        command: "accounts",
+        arguments: &[],
+        examples: &[("sudo otpctl accounts", "every account that otpd knows")],
+        json: "{\"accounts\": [{\"user\", \"uid\", \"protected\", \"active_devices\", \"last_used\",\n\
+               \x20\"locked\"}]}",
+    },
+    Page {
+        command: "audit",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl audit", "the newest 50 events"),
+            ("sudo otpctl audit alice --since 7d", "alice's last week"),
+            ("sudo otpctl audit --follow", "watch logins as they happen"),
+        ],
+        json: "{\"events\": [{\"id\", \"at\", \"user\", \"uid\", \"actor\", \"event\", \"verdict\",\n\
+               \x20\"reason\", \"service\", \"address\", \"device\", \"lane\", \"detail\"}]}\n\
+               With --follow each event is an object on a line of its own.",
+    },
+    Page {
+        command: "doctor",
+        arguments: &[],
+        examples: &[("sudo otpctl doctor", "all checks"), ("otpctl doctor", "what an ordinary user may see")],
+        json: "{\"checks\": [{\"check\", \"verdict\", \"say\"}]}\n\
+               verdict is ok, warn or fail; exits with 1 if any check fails.",
+    },
+    Page {
+        command: "completions",
+        arguments: &[],
+        examples: &[
+            ("source <(otpctl completions bash)", "for this shell"),
+            ("otpctl completions fish > otpctl.fish", "for ~/.config/fish/completions"),
+            ("otpctl completions zsh > _otpctl", "for a directory in $fpath"),
+        ],
+        json: "{\"script\"}",
+    },
+    Page {
+        command: "man",
+        arguments: &[],
+        examples: &[
+            ("otpctl man | man -l -", "read it"),
+            ("otpctl man > /usr/share/man/man1/otpctl.1", "install it"),
+        ],
+        json: "{\"manual\"}",
+    },
+];
+
+/// Code and meaning, also in the manual.
+pub(crate) const EXITS: &[(&str, &str)] = &[
+    ("0", "done"),
+    ("1", "refused, or a check failed"),
+    ("2", "the command line is wrong"),
+    ("3", "otpd cannot be reached or cannot answer"),
+    ("4", "a code is needed, or was refused (wrong, used, locked)"),
+    ("5", "not permitted"),
+];
+
+/// Under the list of commands.
+pub(crate) fn exit_codes() -> String {
+    format!("{}\n{}\n{FURTHER}", heading("Exit codes"), columns(EXITS))
+}
+
+const FURTHER: &str = "\
+`otpctl COMMAND --help` shows examples and what --json prints.
+With --json a failure is printed on standard error:
+  {\"error\": {\"reason\", \"message\", \"until\"}}
+until, in Unix seconds, is there only if it is worth trying again then.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parser would break longer ones anywhere.
+    #[test]
+    fn every_line_fits_80_columns() {
+        let shown = |text: &str| {
+            for line in text.lines() {
+                assert!(line.chars().count() < 80, "{line}");
+            }
+        };
+        for page in PAGES {
+            shown(&columns(page.examples));
+            shown(&columns(page.arguments));
+            page.json.lines().for_each(|line| shown(&format!("  {line}")));
+        }
+        shown(FURTHER);
+        shown(&columns(EXITS));
+    }
+}

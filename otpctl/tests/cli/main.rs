@@ -1,0 +1,28 @@
+//! The built `otpctl` against a scripted daemon: what it asks, prints, and exits with. The real daemon's behaviour is
+//! tested elsewhere.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, which is what it is for")]
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod bind;
+#[cfg(test)]
+mod doctor;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
+mod qr;
+#[cfg(test)]
+mod screen;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod text;

@@ -1,0 +1,117 @@
+#!/bin/bash
+# Runs the tests: the fast tier, or with --all the slow ones too (at most what exists of them).
+# Needs root (mount namespaces, sshd, sudo, su, login); installs what it needs by package name.
+# Nothing is skipped: a missing tool is a failure. Ends with "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+tier=fast
+case "${1-}" in
+    '') ;;
+    --all) tier=all ;;
+    *) echo "usage: tests/run.sh [--all]" >&2; exit 2 ;;
+esac
+if [ "$(id -u)" != 0 ]; then
+    echo "tests/run.sh: needs root: sudo $0 $*. Without root, cargo test runs what needs none." >&2
+    exit 2
+fi
+
+# --- what it needs -----------------------------------------------------------
+
+packages=(
+    gcc libc6-dev libpam0g-dev openssh-server openssh-client sudo login util-linux pamtester oathtool zbar-tools strace
+    tmux python3 python3-venv iproute2 man-db mandoc procps binutils shellcheck systemd faketime
+)
+export DEBIAN_FRONTEND=noninteractive
+if ! dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" >/tmp/otpd-packages.$$ 2>&1 ||
+    grep -qv '^installed$' /tmp/otpd-packages.$$; then
+    apt-get -qq update >/dev/null
+    apt-get -qq install -y --no-install-recommends "${packages[@]}" >/tmp/otpd-packages.$$ 2>&1 || {
+        cat /tmp/otpd-packages.$$
+        rm -f /tmp/otpd-packages.$$
+        exit 1
+    }
+fi
+rm -f /tmp/otpd-packages.$$
+command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:/usr/local/cargo/bin:$PATH"
+command -v cargo >/dev/null || { echo "tests/run.sh: the Rust toolchain is missing: https://rustup.rs" >&2; exit 1; }
+
+target="${CARGO_TARGET_DIR:-$PWD/target}"
+mkdir -p "$target"
+export OTPD_TESTS_PYTHON="$target/python/bin/python3"
+if ! "$OTPD_TESTS_PYTHON" -c 'import asyncssh, varlink' 2>/dev/null; then
+    /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'asyncssh==2.*' 'varlink==31.*' || exit 1
+fi
+
+# --- running -----------------------------------------------------------------
+
+passed=0 failed=0 failures=()
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# check NAME COMMAND...: one test of its own.
+check() {
+    local name=$1
+    shift
+    if "$@" >"$out" 2>&1; then
+        passed=$((passed + 1))
+        echo "check $name ... ok"
+    else
+        failed=$((failed + 1))
+        failures+=("$name")
+        echo "check $name ... FAILED"
+        cat "$out"
+    fi
+}
+
+# suite NAME COMMAND...: a test runner; its own summary lines are counted.
+suite() {
+    local name=$1 status more
+    shift
+    echo "--- $name"
+    "$@" 2>&1 | tee "$out"
+    status=${PIPESTATUS[0]}
+    more=$(grep -c '^test result:' "$out")
+    passed=$((passed + $(sed -n 's/^test result:.* \([0-9]*\) passed.*/\1/p' "$out" | paste -sd+ | bc_or_zero)))
+    failed=$((failed + $(sed -n 's/^test result:.* \([0-9]*\) failed.*/\1/p' "$out" | paste -sd+ | bc_or_zero)))
+    if [ "$status" != 0 ] || [ "$more" = 0 ]; then
+        # A runner that died, or did not build, counts even if no test of it did.
+        grep -q '^test result: FAILED' "$out" || failed=$((failed + 1))
+        failures+=("$name")
+    fi
+}
+bc_or_zero() { local sum; read -r sum; echo $((${sum:-0})); }
+
+# The module must stay small and the daemon must stay off the network; the crates say so.
+forbidden() {
+    local package=$1 found
+    shift
+    found=$(cargo tree --locked -e normal -p "$package" --prefix none | cut -d' ' -f1 | sort -u | grep -xE "$(printf '%s|' "$@")-") || return 0
+    echo "$package must not depend on: $found"
+    return 1
+}
+module_fits() {
+    cargo build --quiet --release --locked -p pam_otp || return 1
+    local size
+    size=$(stat -c %s "$target/release/libpam_otp.so")
+    echo "pam_otp.so: $size bytes"
+    [ "$size" -le $((350 * 1024)) ]
+}
+
+check "format" cargo fmt --all --check
+check "clippy" cargo clippy --quiet --locked --workspace --all-targets --features otpd-tests/root -- -D warnings
+check "shell scripts" shellcheck -S warning tests/run.sh packaging/quickstart.sh .ci/run
+check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
+check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
+check "pam_otp.so is at most 350 KiB" module_fits
+
+suite "workspace" cargo test --quiet --locked --workspace --features otpd-tests/root --no-fail-fast
+check "quickstart.sh --check" packaging/quickstart.sh --check
+
+if [ "$tier" = all ]; then
+    echo "--- slow tier: nothing in it yet"
+fi
+
+for name in "${failures[@]}"; do echo "FAILED: $name"; done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
