@@ -306,8 +306,11 @@ fn lay_out(root: &Path) {
     }
     append(&root.join("etc/passwd"), "otpd:x:60999:60999::/nonexistent:/usr/sbin/nologin\n");
     append(&root.join("etc/group"), "otpd:x:60999:\notpadmin:x:60998:\n");
-    fs::write(root.join("etc/sudoers"), "Defaults env_reset, timestamp_timeout=0\nALL ALL=(ALL) ALL\n")
-        .expect("written");
+    fs::write(
+        root.join("etc/sudoers"),
+        "Defaults env_reset, timestamp_timeout=0, passwd_tries=1, !lecture\nALL ALL=(ALL) ALL\n",
+    )
+    .expect("written");
     fs::set_permissions(root.join("etc/sudoers"), fs::Permissions::from_mode(0o440)).expect("chmod");
     fs::copy(&programs.otpd, root.join("bin/otpd")).expect("copied");
     fs::copy(&programs.otpctl, root.join("bin/otpctl")).expect("copied");

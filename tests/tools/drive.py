@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Runs a program on a terminal of its own and answers its prompts, in order.
 
-drive.py '[["regex", "answer"], ...]' COMMAND...
-An answer of null waits for the text and types nothing. What the program shows is
-printed. Exits as the program does, 97 if a prompt did not come, 98 after 60 seconds.
+drive.py '[{"regex": "answer", ...}, ...]' COMMAND...
+A step answers the first of its prompts that comes. The answer null ends the program.
+What the program shows is printed. Exits as the program does, 97 if a prompt did not
+come, 98 after 60 seconds.
 """
 import json
 import os
 import pty
 import re
 import select
+import signal
 import sys
 import time
 
@@ -31,10 +33,16 @@ while True:
     if not chunk:
         break
     seen, shown = seen + chunk, shown + chunk
-    while steps and (match := re.search(steps[0][0], seen)):
+    while steps:
+        answers = [(match, answer) for prompt, answer in steps[0].items() if (match := re.search(prompt, seen))]
+        if not answers:
+            break
+        match, answer = answers[0]
         seen = seen[match.end():]
-        if steps[0][1] is not None:
-            os.write(terminal, steps[0][1].encode() + b"\n")
+        if answer is None:
+            os.kill(pid, signal.SIGKILL)
+        else:
+            os.write(terminal, answer.encode() + b"\n")
         steps.pop(0)
 
 sys.stdout.write(shown)

@@ -29,6 +29,7 @@ use nix::unistd::geteuid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::frame::Inbox;
 use crate::message::Reply;
@@ -76,14 +77,6 @@ pub enum ClientError {
         /// Its parameters, JSON.
         parameters: String,
     },
-}
-
-impl ClientError {
-    /// Whether nobody answered at all, as opposed to an answer that is no result.
-    #[must_use]
-    pub fn is_silence(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Untrusted { .. })
-    }
 }
 
 impl fmt::Display for ClientError {
@@ -142,7 +135,7 @@ impl Client {
         self.deadline = deadline_in(within);
     }
 
-    /// Calls `method` and waits for its reply.
+    /// Calls `method` and returns its result.
     ///
     /// # Errors
     /// [`ClientError`]; with `sent` in it, the daemon may have acted on the call.
@@ -151,16 +144,7 @@ impl Client {
         method: &str,
         parameters: &P,
     ) -> Result<R, ClientError> {
-        let message = encode_call(method, parameters)
-            .map_err(|error| ClientError::Broken { sent: false, why: format!("{error:?}") })?;
-        self.send(&message)?;
-        let mut inbox = Inbox::default();
-        let reply = loop {
-            match inbox.take() {
-                Some(reply) => break reply,
-                None => self.receive(&mut inbox)?,
-            }
-        };
+        let reply = self.exchange(method, parameters)?;
         let broken = |error: serde_json::Error| ClientError::Broken { sent: true, why: error.to_string() };
         let reply: Reply<'_> = serde_json::from_slice(&reply).map_err(broken)?;
         let parameters = reply.parameters.map_or("{}", |raw| raw.get());
@@ -169,6 +153,27 @@ impl Client {
                 Err(ClientError::Refused { error: error.into_owned(), parameters: parameters.to_owned() })
             }
             None => serde_json::from_str(parameters).map_err(broken),
+        }
+    }
+
+    /// Calls `method` and returns its reply as it came, without the NUL.
+    ///
+    /// # Errors
+    /// [`ClientError`], but never `Refused`: an error is a reply too.
+    pub fn exchange<P: Serialize>(
+        &mut self,
+        method: &str,
+        parameters: &P,
+    ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        let message = encode_call(method, parameters)
+            .map_err(|error| ClientError::Broken { sent: false, why: error.to_string() })?;
+        self.send(&message)?;
+        let mut inbox = Inbox::default();
+        loop {
+            match inbox.take() {
+                Some(reply) => return Ok(reply),
+                None => self.receive(&mut inbox)?,
+            }
         }
     }
 
@@ -181,7 +186,7 @@ impl Client {
             match nix::sys::socket::send(self.socket.as_raw_fd(), message, flags) {
                 Ok(written) => message = message.get(written..).unwrap_or_default(),
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
-                Err(errno) => return Err(ClientError::Broken { sent, why: errno.desc().to_owned() }),
+                Err(errno) => return Err(ClientError::Broken { sent, why: said(errno) }),
             }
         }
         Ok(())
@@ -198,7 +203,7 @@ impl Client {
                 .push(chunk.get(..length).unwrap_or_default())
                 .map_err(|_| broken("the answer is too long")),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
-            Err(errno) => Err(broken(errno.desc())),
+            Err(errno) => Err(broken(&said(errno))),
         };
         chunk.zeroize();
         outcome
@@ -263,9 +268,14 @@ fn wait(socket: &OwnedFd, events: PollFlags, deadline: Instant, sent: bool) -> R
         match nix::poll::poll(&mut [PollFd::new(socket.as_fd(), events)], timeout) {
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) => return Ok(()),
-            Err(errno) => return Err(ClientError::Broken { sent, why: errno.desc().to_owned() }),
+            Err(errno) => return Err(ClientError::Broken { sent, why: said(errno) }),
         }
     }
+}
+
+/// The kernel's words for it. nix has a table of its own, which would be a tenth of the module.
+fn said(errno: Errno) -> String {
+    io::Error::from(errno).to_string()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]

@@ -1,5 +1,7 @@
 //! Varlink's envelopes: `{"method", "parameters"}` one way, `{"parameters"}` or `{"error", "parameters"}` back.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -59,6 +61,15 @@ pub enum EncodeError {
     TooLong,
     /// A value that JSON cannot express.
     Json(serde_json::Error),
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("the message is too long"),
+            Self::Json(error) => error.fmt(f),
+        }
+    }
 }
 
 /// A call as bytes, NUL included.

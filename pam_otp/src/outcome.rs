@@ -1,0 +1,70 @@
+//! What a phase ended with, and the PAM code that says so. PAM_IGNORE comes from two outcomes only: the daemon said
+//! *not required*, or the administrator wrote `unavailable=ignore` and a local login found nobody to ask
+//! (CVE-2025-23013: a result that starts as PAM_IGNORE drops the factor at the first error).
+
+use pam::constants::PamResultCode;
+
+/// The end of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Outcome {
+    /// A code was accepted.
+    Passed,
+    /// The daemon said that no code is asked for here.
+    NotRequired,
+    /// Not let in.
+    Refused,
+    /// Not let in, and no code is looked at for a while.
+    Locked,
+    /// Nothing was decided.
+    Unavailable,
+    /// Nothing was decided, and the line says to let local logins through then.
+    LetThroughUnchecked,
+    /// The module's line in the service file is wrong.
+    Misconfigured,
+}
+
+impl Outcome {
+    /// The result of `pam_sm_authenticate`.
+    pub(crate) fn of_authenticate(self) -> PamResultCode {
+        match self {
+            Self::Passed => PamResultCode::PAM_SUCCESS,
+            Self::NotRequired | Self::LetThroughUnchecked => PamResultCode::PAM_IGNORE,
+            Self::Refused => PamResultCode::PAM_AUTH_ERR,
+            Self::Locked => PamResultCode::PAM_MAXTRIES,
+            Self::Unavailable => PamResultCode::PAM_AUTHINFO_UNAVAIL,
+            Self::Misconfigured => PamResultCode::PAM_SERVICE_ERR,
+        }
+    }
+
+    /// The result of `pam_sm_acct_mgmt`, which knows no wrong password, only an account that may not enter.
+    pub(crate) fn of_account(self) -> PamResultCode {
+        match self {
+            Self::Refused | Self::Locked => PamResultCode::PAM_PERM_DENIED,
+            other => other.of_authenticate(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_has_its_code_cve_2025_23013() {
+        use PamResultCode::*;
+        let table = [
+            (Outcome::Passed, PAM_SUCCESS, PAM_SUCCESS),
+            (Outcome::NotRequired, PAM_IGNORE, PAM_IGNORE),
+            (Outcome::Refused, PAM_AUTH_ERR, PAM_PERM_DENIED),
+            (Outcome::Locked, PAM_MAXTRIES, PAM_PERM_DENIED),
+            (Outcome::Unavailable, PAM_AUTHINFO_UNAVAIL, PAM_AUTHINFO_UNAVAIL),
+            (Outcome::LetThroughUnchecked, PAM_IGNORE, PAM_IGNORE),
+            (Outcome::Misconfigured, PAM_SERVICE_ERR, PAM_SERVICE_ERR),
+        ];
+        for (outcome, authenticate, account) in table {
+            assert_eq!(outcome.of_authenticate(), authenticate, "{outcome:?}");
+            assert_eq!(outcome.of_account(), account, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What the module may do to the program it runs in: nothing. Where a whole process must be watched, or is changed,
+//! the test runs again as a process of its own.
+
+#![expect(unsafe_code, reason = "sets a signal's action and closes the standard descriptors")]
+
+use std::ffi::CString;
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread;
+
+use nix::fcntl::FcntlArg;
+use nix::sys::signal::SigHandler;
+use nix::sys::signal::Signal;
+
+use crate::built;
+use crate::libpam::ABORT;
+use crate::libpam::AUTH_ERR;
+use crate::libpam::AUTHINFO_UNAVAIL;
+use crate::libpam::PERM_DENIED;
+use crate::libpam::Reply;
+use crate::libpam::SUCCESS;
+use crate::otpd::Otpd;
+use crate::otpd::accept;
+use crate::otpd::ask;
+use crate::otpd::refuse;
+use crate::stage::Stage;
+
+const RIGHT: Reply = Reply::Types(b"123456");
+const WRONG: Reply = Reply::Types(b"000000");
+
+/// An otpd that knows one code.
+fn knowing_one_code(stage: &Stage) -> Otpd {
+    Otpd::serving(&stage.socket(), |_, call| match call["parameters"]["answer"].as_str() {
+        None => ask(),
+        Some("123456") => accept(),
+        Some(_) => refuse(),
+    })
+}
+
+/// Runs an ignored test of this file as a process of its own, which must succeed and leave stderr empty.
+fn in_own_process(test: &str) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([&format!("host::{test}"), "--exact", "--ignored", "--nocapture"])
+        .stdin(Stdio::null())
+        .env("RUST_BACKTRACE", "full")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{printed}\n{complained}", output.status);
+    assert!(printed.contains("1 passed"), "{printed}");
+    assert_eq!(complained, "");
+}
+
+#[test]
+fn a_panic_is_pam_abort_and_prints_nothing() {
+    in_own_process("own_process_panic");
+}
+
+#[test]
+#[ignore = "run by a_panic_is_pam_abort_and_prints_nothing"]
+fn own_process_panic() {
+    let stage = Stage::panicking("panic");
+    let file = tempfile::tempfile().unwrap();
+    let stdout = nix::unistd::dup(std::io::stdout()).unwrap();
+    let stderr = nix::unistd::dup(std::io::stderr()).unwrap();
+    nix::unistd::dup2_stdout(&file).unwrap();
+    nix::unistd::dup2_stderr(&file).unwrap();
+    let mut login = stage.login("alice", []);
+    let codes = [login.authenticate(0), login.account(), login.authenticate(0)];
+    drop(login);
+    nix::unistd::dup2_stdout(stdout).unwrap();
+    nix::unistd::dup2_stderr(stderr).unwrap();
+    assert_eq!(codes, [ABORT; 3]);
+    assert_eq!(file.metadata().unwrap().len(), 0);
+}
+
+#[test]
+fn a_module_that_can_panic_works_without_the_option() {
+    let stage = Stage::panicking("");
+    let otpd = knowing_one_code(&stage);
+    assert_eq!(stage.login("alice", [RIGHT]).authenticate(0), SUCCESS);
+    assert_eq!(otpd.methods(), ["Start", "Answer"]);
+}
+
+#[test]
+fn errno_is_as_it_was() {
+    let stage = Stage::new("");
+    let option = CString::new(format!("socket={}", stage.socket().display())).unwrap();
+    let mut login = stage.login("alice", []);
+    let unreachable = login.account_directly(&stage.module(), &option, libc::EXDEV);
+    assert_eq!(unreachable, (AUTHINFO_UNAVAIL, libc::EXDEV));
+    let otpd = Otpd::new(&stage.socket(), [refuse()]);
+    assert_eq!(login.account_directly(&stage.module(), &option, libc::EXDEV), (PERM_DENIED, libc::EXDEV));
+    assert_eq!(otpd.methods(), ["Account"]);
+}
+
+#[test]
+fn closed_standard_descriptors_stay_free_for_the_host() {
+    in_own_process("own_process_closed_descriptors");
+}
+
+#[test]
+#[ignore = "run by closed_standard_descriptors_stay_free_for_the_host"]
+fn own_process_closed_descriptors() {
+    let stage = Stage::new("");
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let otpd = Otpd::serving(&stage.socket(), {
+        let found = Arc::clone(&found);
+        move |stream, call| {
+            let others = (0..3).filter(|number| *number != stream.as_raw_fd());
+            found
+                .lock()
+                .unwrap()
+                .extend(others.filter_map(|number| fs::read_link(format!("/proc/self/fd/{number}")).ok()));
+            if call["parameters"]["answer"].is_null() { ask() } else { accept() }
+        }
+    });
+    let kept =
+        [0, 1, 2].map(|number| nix::fcntl::fcntl(standard(number), FcntlArg::F_DUPFD_CLOEXEC(10)).unwrap());
+    (0..3).for_each(|number| nix::unistd::close(number).unwrap());
+    let code = stage.login("alice", [RIGHT]).authenticate(0);
+    let methods = otpd.methods();
+    for (number, kept) in (0..3).zip(kept) {
+        // SAFETY: plain descriptors, both this process's own.
+        assert_eq!(unsafe { libc::dup2(kept, number) }, number);
+    }
+    assert_eq!(code, SUCCESS);
+    assert_eq!(methods, ["Start", "Answer"]);
+    assert_eq!(*found.lock().unwrap(), [] as [std::path::PathBuf; 0]);
+}
+
+fn standard(number: i32) -> BorrowedFd<'static> {
+    // SAFETY: open since the process began, and closed by nobody but the caller, later.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+#[test]
+fn a_daemon_that_hangs_up_raises_no_sigpipe() {
+    in_own_process("own_process_sigpipe");
+}
+
+/// Whether the module's write meets a closed connection is a race, so it is tried often.
+#[test]
+#[ignore = "run by a_daemon_that_hangs_up_raises_no_sigpipe"]
+fn own_process_sigpipe() {
+    // SAFETY: the default action, which su and screen lockers have.
+    unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigDfl) }.unwrap();
+    let stage = Stage::new("");
+    let listener = UnixListener::bind(stage.socket()).unwrap();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    let mut login = stage.login("alice", []);
+    for _ in 0..300 {
+        assert_eq!(login.authenticate(0), AUTHINFO_UNAVAIL);
+    }
+}
+
+#[test]
+fn threads_with_two_handles_each_do_not_meet() {
+    let stage = Stage::new("");
+    let otpd = knowing_one_code(&stage);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let mut right = stage.login("alice", [RIGHT]);
+                    let mut wrong = stage.login("bob", [WRONG, WRONG]);
+                    assert_eq!(wrong.authenticate(0), AUTH_ERR);
+                    assert_eq!(right.authenticate(0), SUCCESS);
+                    assert_eq!(wrong.authenticate(0), AUTH_ERR);
+                    assert_eq!(right.account(), SUCCESS);
+                }
+            });
+        }
+    });
+    assert_eq!(otpd.finish().len(), 4 * 20 * 6);
+}
+
+#[test]
+fn two_thousand_logins_leave_nothing_behind() {
+    in_own_process("own_process_two_thousand");
+}
+
+#[test]
+#[ignore = "run by two_thousand_logins_leave_nothing_behind"]
+fn own_process_two_thousand() {
+    let stage = Stage::new("");
+    answer_forgetfully(&stage);
+    let mut logins = 0;
+    let mut run = |until| {
+        while logins < until {
+            let reply = if logins % 2 == 0 { RIGHT } else { WRONG };
+            let code = if logins % 2 == 0 { SUCCESS } else { AUTH_ERR };
+            assert_eq!(stage.login("alice", [reply]).authenticate(0), code);
+            logins += 1;
+        }
+    };
+    run(200);
+    let before = (descriptors(), resident_kib());
+    run(2_000);
+    let after = (descriptors(), resident_kib());
+    assert_eq!(before.0, after.0);
+    assert!(after.1 < before.1 + 512, "{before:?} {after:?} KiB");
+}
+
+/// Like [`knowing_one_code`], but keeps no record of the calls, which would grow.
+fn answer_forgetfully(stage: &Stage) {
+    let listener = UnixListener::bind(stage.socket()).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut call = Vec::new();
+            stream.read_until(0, &mut call).unwrap();
+            let holds = |text: &[u8]| call.windows(text.len()).any(|window| window == text);
+            let reply: &[u8] = if !holds(b"answer") {
+                b"{\"parameters\":{\"step\":{\"next\":\"ask\",\"prompt\":\"Code: \",\"echo\":false}}}\0"
+            } else if holds(b"123456") {
+                b"{\"parameters\":{\"step\":{\"next\":\"accept\",\"device\":\"phone\"}}}\0"
+            } else {
+                b"{\"parameters\":{\"step\":{\"next\":\"refuse\",\"say\":\"Wrong code.\"}}}\0"
+            };
+            stream.get_mut().write_all(reply).unwrap();
+        }
+    });
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn resident_kib() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_program_started_during_a_call_inherits_no_socket_cve_2019_12210() {
+    let stage = Stage::new("");
+    let otpd = Otpd::serving(&stage.socket(), |_, _| {
+        let listing = Command::new("ls")
+            .args(["-l", "/proc/self/fd"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output();
+        let listing = String::from_utf8(listing.unwrap().stdout).unwrap();
+        assert!(listing.contains("/dev/null") && !listing.contains("socket:"), "{listing}");
+        refuse()
+    });
+    assert_eq!(stage.login("alice", []).authenticate(0), AUTH_ERR);
+    assert_eq!(otpd.methods(), ["Start"]);
+}
+
+#[test]
+fn the_library_is_unmapped_after_pam_end() {
+    let stage = Stage::new("");
+    let otpd = knowing_one_code(&stage);
+    let module = stage.module().display().to_string();
+    let mapped = || fs::read_to_string("/proc/self/maps").unwrap().contains(&module);
+    let mut login = stage.login("alice", [RIGHT, WRONG]);
+    assert_eq!(login.authenticate(0), SUCCESS);
+    assert_eq!(login.authenticate(0), AUTH_ERR);
+    assert!(mapped());
+    drop(login);
+    assert!(!mapped());
+    assert_eq!(otpd.methods().len(), 4);
+}
+
+#[test]
+fn signals_and_umask_are_as_they_were() {
+    let stage = Stage::new("");
+    let otpd = knowing_one_code(&stage);
+    let state = || {
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        let kept = |line: &&str| {
+            ["Umask", "SigBlk", "SigIgn", "SigCgt", "Uid", "Gid", "NoNewPrivs"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        };
+        status.lines().filter(kept).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = state();
+    assert_eq!(before.len(), 7, "{before:?}");
+    assert_eq!(stage.login("alice", [RIGHT]).authenticate(0), SUCCESS);
+    assert_eq!(state(), before);
+    assert_eq!(otpd.methods(), ["Start", "Answer"]);
+}
+
+#[test]
+fn exactly_the_six_entry_points_are_exported() {
+    let symbols = run("nm", &["-D", "--defined-only"]);
+    let mut names: Vec<&str> = symbols.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    names.sort_unstable();
+    let expected = [
+        "pam_sm_acct_mgmt",
+        "pam_sm_authenticate",
+        "pam_sm_chauthtok",
+        "pam_sm_close_session",
+        "pam_sm_open_session",
+        "pam_sm_setcred",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn libpam_is_linked_and_nothing_but_the_c_library_with_it() {
+    let dynamic = run("readelf", &["-d"]);
+    let needed: Vec<&str> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    let known = ["libpam.so.0", "libgcc_s.so.1", "libc.so.6", "ld-linux"];
+    assert!(needed.iter().all(|line| known.iter().any(|name| line.contains(name))), "{needed:?}");
+    assert!(needed.iter().any(|line| line.contains("libpam.so.0")), "{needed:?}");
+}
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).arg(built::module()).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
