@@ -1,1 +1,150 @@
-//! .
+//! Each code works once: for callers that come at the same instant, for older codes after newer ones, and across
+//! `kill -9` of the daemon at any moment.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::process::Child;
+use std::process::ChildStdin;
+use std::process::ChildStdout;
+use std::process::Stdio;
+
+use otpd_tests::Testbed;
+use otpd_tests::Token;
+use otpd_tests::pam;
+
+/// A process that logs in through libpam, again and again.
+struct Caller {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Caller {
+    fn start(bed: &Testbed) -> Self {
+        let mut command = bed.command(env!("CARGO_BIN_EXE_pam_login"));
+        command.arg("/etc/pam.d").arg("once").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, stdin, stdout }
+    }
+
+    fn give(&mut self, user: &str, code: &str) {
+        writeln!(self.stdin, "{user} {code}").unwrap();
+        self.stdin.flush().unwrap();
+    }
+
+    fn verdict(&mut self) -> i32 {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim().parse().unwrap()
+    }
+
+    fn try_once(&mut self, user: &str, code: &str) -> i32 {
+        self.give(user, code);
+        self.verdict()
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A user with ten phones. Each phone is good for two codes in a row: the present one, then the next.
+struct User {
+    name: String,
+    phones: Vec<Token>,
+}
+
+impl User {
+    fn make(bed: &mut Testbed, name: &str) -> Self {
+        bed.user(name);
+        let phones = (0..10).map(|number| bed.bind(name, &format!("phone {number}"))).collect();
+        Self { name: name.to_owned(), phones }
+    }
+
+    /// The `use_number`-th fresh code, below 20.
+    fn code(&self, use_number: usize) -> String {
+        let (round, phone) = (use_number / self.phones.len(), use_number % self.phones.len());
+        self.phones[phone].code(i64::try_from(round).unwrap())
+    }
+}
+
+fn bed() -> Testbed {
+    let bed = Testbed::new();
+    bed.stack("once", "auth required @otp\n");
+    bed
+}
+
+#[test]
+fn of_eight_processes_with_one_code_one_gets_in_a_thousand_times_over() {
+    let mut bed = bed();
+    let users: Vec<User> = (0..50).map(|number| User::make(&mut bed, &format!("user{number}"))).collect();
+    let mut callers: Vec<Caller> = (0..8).map(|_| Caller::start(&bed)).collect();
+    for round in 0..1000 {
+        let user = &users[round / 20];
+        let code = user.code(round % 20);
+        callers.iter_mut().for_each(|caller| caller.give(&user.name, &code));
+        let mut verdicts: Vec<i32> = callers.iter_mut().map(Caller::verdict).collect();
+        verdicts.sort_unstable();
+        let expected = [pam::SUCCESS, 7, 7, 7, 7, 7, 7, 7];
+        assert_eq!(verdicts, expected, "round {round}: {}", bed.last_event(&user.name));
+    }
+}
+
+#[test]
+fn an_older_code_after_a_newer_one_is_refused() {
+    let mut bed = bed();
+    bed.user("alice");
+    let phone = bed.bind("alice", "phone");
+    let mut caller = Caller::start(&bed);
+    let older = phone.code(0);
+    assert_eq!(caller.try_once("alice", &phone.code(1)), pam::SUCCESS);
+    assert_eq!(caller.try_once("alice", &older), pam::AUTH_ERR);
+    assert_eq!(bed.last_event("alice")["reason"], "code_used");
+}
+
+#[test]
+fn fifty_kills_under_load_forget_no_accepted_code_and_accept_none_twice() {
+    let mut bed = bed();
+    let users: Vec<User> = (0..16).map(|number| User::make(&mut bed, &format!("user{number}"))).collect();
+    let mut callers: Vec<Caller> = (0..4).map(|_| Caller::start(&bed)).collect();
+    let (mut accepted, mut unanswered) = (0, 0);
+    for kill in 0..50_usize {
+        let four = &users[kill % 4 * 4..][..4];
+        let codes: Vec<String> = four.iter().map(|user| user.code(kill / 4)).collect();
+        for ((caller, user), code) in callers.iter_mut().zip(four).zip(&codes) {
+            caller.give(&user.name, code);
+        }
+        // Killed at a different moment each time: before, between and after the commits.
+        let delay = std::time::Duration::from_micros(u64::try_from(kill * 700).unwrap());
+        std::thread::park_timeout(delay);
+        bed.take_daemon().kill();
+        let verdicts: Vec<i32> = callers.iter_mut().map(Caller::verdict).collect();
+        bed.start();
+        for ((caller, user), (code, verdict)) in callers.iter_mut().zip(four).zip(codes.iter().zip(verdicts))
+        {
+            let again = caller.try_once(&user.name, code);
+            match verdict {
+                pam::SUCCESS => {
+                    accepted += 1;
+                    assert_eq!(again, pam::AUTH_ERR, "kill {kill}: an accepted code was accepted again");
+                }
+                pam::AUTHINFO_UNAVAIL => {
+                    unanswered += 1;
+                    assert!(matches!(again, pam::SUCCESS | pam::AUTH_ERR), "kill {kill}: {again}");
+                    let third = caller.try_once(&user.name, code);
+                    assert_eq!(third, pam::AUTH_ERR, "kill {kill}: accepted twice after an unanswered try");
+                }
+                other => panic!("kill {kill}: pam_authenticate returned {other}"),
+            }
+        }
+    }
+    assert!(
+        accepted > 0 && unanswered > 0,
+        "the kills hit nothing: {accepted} accepted, {unanswered} unanswered"
+    );
+}

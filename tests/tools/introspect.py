@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Calls otpd with the Varlink client of the package `varlink`, and holds every reply and every
+error against the interface that otpd itself describes: no field missing, unknown or of another type.
+
+introspect.py ACCOUNT LOGIN USER
+Runs as root on the two sockets and binds devices for USER, who has none. Prints JSON: the
+descriptions, and the methods that answered, by interface.
+"""
+import json
+import subprocess
+import sys
+import time
+
+import varlink
+from varlink import scanner
+
+described, called = {}, {}
+
+
+def check(interface, kind, value, where):
+    """Fails unless the value is of the kind that the interface declares."""
+    if isinstance(kind, scanner._Maybe):
+        return value is None or check(interface, kind.element_type, value, where)
+    if isinstance(kind, scanner._CustomType):
+        return check(interface, interface.members[kind.name].type, value, f"{where} ({kind.name})")
+    if isinstance(kind, scanner._Struct):
+        assert isinstance(value, dict), f"{where}: {value!r} is no object"
+        unknown = set(value) - set(kind.fields)
+        assert not unknown, f"{where}: {unknown} are not declared"
+        for name, field in kind.fields.items():
+            check(interface, field, value.get(name), f"{where}.{name}")
+    elif isinstance(kind, scanner._Array):
+        assert isinstance(value, list), f"{where}: {value!r} is no list"
+        for index, element in enumerate(value):
+            check(interface, kind.element_type, element, f"{where}[{index}]")
+    elif isinstance(kind, scanner._Enum):
+        assert value in kind.fields, f"{where}: {value!r} is none of {list(kind.fields)}"
+    else:
+        assert type(value) is type(kind), f"{where}: {value!r} is no {type(kind).__name__}"
+
+
+class Checked(varlink.SimpleClientInterfaceHandler):
+    """The package's client drops what it does not know; this one looks before it does."""
+
+    def _next_varlink_message(self):
+        message = json.loads(next(self._next_message()))
+        self._in_use = False
+        if message.get("error") is not None:
+            interface, name = message["error"].rsplit(".", 1)
+            check(interfaces[interface], interfaces[interface].members[name].type, message["parameters"], name)
+            raise varlink.VarlinkError.new(message, False)
+        self.latest = message["parameters"]
+        return message["parameters"], False
+
+    def _call(self, name, *arguments, **named):
+        result = super()._call(name, *arguments, **named)
+        check(self._interface, self._interface.get_method(name).out_type, self.latest, name)
+        called.setdefault(self._interface.name, []).append(name)
+        return result
+
+
+def error_of(call, *arguments, **named):
+    try:
+        reply = call(*arguments, **named)
+    except varlink.VarlinkError as error:
+        return error
+    raise AssertionError(f"not refused: {reply}")
+
+
+def code(key, steps):
+    now = int(time.time()) + 30 * steps
+    done = subprocess.run(["oathtool", "--totp", "--base32", f"--now=@{now}", key], capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+def bind(account, user, name):
+    begun = account.Begin(user=user, name=name)
+    assert begun["uri"].startswith("otpauth://totp/"), begun
+    account.Confirm(user=user, device=name, code=code(begun["key"], -1))
+    return begun["key"]
+
+
+def probe(connection):
+    """Calls every method of an interface with nothing useful: each has to be there."""
+    interface = connection._interface
+    for name, member in interface.members.items():
+        if isinstance(member, scanner._Method):
+            call = {"method": f"{interface.name}.{name}", "parameters": {"none-of-this-name": True}}
+            connection._send_message(json.dumps(call).encode())
+            reply = json.loads(next(connection._next_message()))
+            assert reply.get("error") in (None, "org.varlink.service.InvalidParameter"), (call, reply)
+
+
+def administer(client, user):
+    account, admin = client.open("org.otpd.Account"), client.open("org.otpd.Admin")
+    account.Status(user=user)
+    key = bind(account, user, "phone")
+    bind(account, user, "tablet")
+    account.Rename(user=user, device="tablet", name="spare")
+    assert [device["name"] for device in account.Devices(user=user)["devices"]] == ["phone", "spare"]
+    refused = error_of(account.Unbind, user=user, device="none")
+    assert refused.error() == "org.otpd.Account.Refused", refused
+    assert refused.parameters()["reason"] == "no_such_device", refused
+    missing = error_of(account.Confirm, user=user)
+    assert isinstance(missing, varlink.InvalidParameter), missing
+    account.Unbind(user=user, device="spare")
+    assert len(account.Devices(user=user, retired=True)["devices"]) == 2
+    assert error_of(admin.Reset, user="nobody-here").error() == "org.otpd.Admin.Refused"
+    assert admin.Doctor()["checks"][0]["check"] == "registry"
+    return account, admin, key
+
+
+def log_in(connection, user, key):
+    login = {"user": user, "service": "sshd", "rhost": "192.0.2.7", "tty": "ssh"}
+    good = code(key, 0)
+    assert connection.Start(login)["step"]["next"] == "ask"
+    assert connection.Answer(login, good)["step"]["next"] == "accept"
+    assert connection.Answer(login, good)["step"]["next"] == "refuse"
+    wrong = "".join(str((int(digit) + 5) % 10) for digit in good)
+    while connection.Answer(login, wrong)["step"]["next"] != "locked":
+        pass
+    assert connection.Account(login)["step"]["next"] == "refuse"
+
+
+account_address, login_address, user = sys.argv[1:]
+interfaces = {}
+with varlink.Client(account_address) as client, varlink.Client(login_address) as login_client:
+    for one in (client, login_client):
+        one.handler = Checked
+        service = one.open("org.varlink.service")
+        interfaces["org.varlink.service"] = service._interface
+        for name in service.GetInfo()["interfaces"]:
+            text = service.GetInterfaceDescription(name)["description"]
+            described[name], interfaces[name] = text, varlink.Interface(text)
+        for name in service.GetInfo()["interfaces"]:
+            probe(one.open(name))
+    nobodys = error_of(service.GetInterfaceDescription, "org.otpd.Account")
+    assert isinstance(nobodys, varlink.InterfaceNotFound), nobodys
+    account, admin, key = administer(client, user)
+    log_in(login_client.open("org.otpd.Login"), user, key)
+    assert account.Status(user=user)["lanes"], "failures, and no lane shows them"
+    assert account.Unlock(user=user)["opened"] == ["known"]
+    assert client.open("org.otpd.Login").Start({"user": "root", "service": "vlock"})["step"]["next"] == "not_required"
+    assert admin.Accounts()["accounts"][0]["user"] == user
+    assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
+    assert account.Off(user=user)["retired"] == 1
+    assert admin.Reset(user=user)["retired"] == 0
+
+print(json.dumps({"described": described, "called": called}))
