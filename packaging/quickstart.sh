@@ -99,8 +99,8 @@ chmod 700 "$demo/home/$user"
 cat >"$demo/etc/pam.d/sshd" <<EOF
 auth     requisite  pam_unix.so
 auth     required   $demo/pam_otp.so socket=$run/sockets/login.sock
-account  required   pam_unix.so
 account  required   $demo/pam_otp.so socket=$run/sockets/login.sock
+account  required   pam_unix.so
 session  required   pam_permit.so
 EOF
 cat >"$demo/otpd.toml" <<EOF

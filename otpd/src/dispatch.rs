@@ -56,9 +56,15 @@ pub fn dispatch<R: Registry>(service: &Service<R>, peer: Peer, message: &[u8]) -
 
 /// The reply for a caller who asks too often.
 #[must_use]
-pub fn too_many_calls() -> Outcome {
+pub fn too_many_calls(message: &[u8]) -> Outcome {
     let say = "Too many calls in a short time. Wait a minute.".to_owned();
-    match encode_error(account::UNAVAILABLE, &service::Unavailable { say }) {
+    let called = serde_json::from_slice::<Call<'_>>(message).ok();
+    let error = match called.as_ref().and_then(|call| call.method.rsplit_once('.')) {
+        Some((login::INTERFACE, _)) => login::UNAVAILABLE,
+        Some((admin::INTERFACE, _)) => admin::UNAVAILABLE,
+        _ => account::UNAVAILABLE,
+    };
+    match encode_error(error, &service::Unavailable { say }) {
         Ok(bytes) => Outcome::Reply(bytes),
         Err(_) => Outcome::Close,
     }
@@ -76,6 +82,9 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
     }
     if call.upgrade {
         return error(service::METHOD_NOT_IMPLEMENTED, &json!({"method": &*call.method}));
+    }
+    if let Some(refusal) = unknown_field(peer, call) {
+        return refusal;
     }
     let of = |result| Faulty { interface, result };
     match &*call.method {
@@ -169,6 +178,29 @@ fn with<'a, P: DeserializeOwned, T: Serialize>(
             error(&format!("{interface}.Unavailable"), &service::Unavailable { say })
         }
     }
+}
+
+/// A newer module may tell root's daemon more than it knows; an unprivileged caller has nothing to add. The types of
+/// the other interfaces refuse unknown fields themselves.
+fn unknown_field(peer: Peer, call: &Call<'_>) -> Option<Reply> {
+    if peer.is_root || peer.door == Door::Login {
+        return None;
+    }
+    let mut unknown = None;
+    let mut json = serde_json::Deserializer::from_str(call.parameters.map_or("{}", RawValue::get));
+    let mut note = |path: serde_ignored::Path<'_>| unknown = Some(path.to_string());
+    match &*call.method {
+        login::START | login::ACCOUNT => {
+            drop(serde_ignored::deserialize::<_, _, login::LoginParameters>(&mut json, &mut note));
+        }
+        login::ANSWER => {
+            drop(serde_ignored::deserialize::<_, _, login::AnswerParameters>(&mut json, &mut note))
+        }
+        _ => {}
+    }
+    unknown.map(|field| {
+        error(service::INVALID_PARAMETER, &json!({"parameter": format!("unknown field `{field}`")}))
+    })
 }
 
 fn parameters<P: DeserializeOwned>(raw: Option<&RawValue>) -> Result<P, Reply> {

@@ -71,14 +71,35 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError::File`] or [`KeyError::NotAKey`].
     pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let refuse = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
+        let found = std::fs::symlink_metadata(path)
+            .map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+        if !found.is_file() {
+            return Err(refuse("it is no regular file".into()));
+        }
+        if found.uid() != 0 && found.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(refuse(format!(
+                "it belongs to uid {}; run: chown otpd {}",
+                found.uid(),
+                path.display()
+            )));
+        }
+        if found.mode() & 0o077 != 0 {
+            return Err(refuse(format!("others can read it; run: chmod 0400 {}", path.display())));
+        }
+        Self::read_credential(path)
+    }
+
+    /// Reads the key from a file whose protection is systemd's business: exactly 32 bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::File`] or [`KeyError::NotAKey`].
+    pub fn read_credential(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::File { path: path.to_owned(), source };
         let refuse = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
         let mut file =
             OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?;
-        if found.mode() & 0o077 != 0 {
-            return Err(refuse(format!("others can read it; run: chmod 0400 {}", path.display())));
-        }
         let mut key = Zeroizing::new([0; KEY]);
         if found.len() != KEY as u64 {
             return Err(refuse(format!("it has {} bytes, a key has {KEY}", found.len())));
@@ -263,6 +284,10 @@ mod tests {
             .unwrap();
         assert!(matches!(MasterKey::read(&directory.path().join("short")), Err(KeyError::NotAKey { .. })));
         std::os::unix::fs::symlink(&path, directory.path().join("link")).unwrap();
-        assert!(matches!(MasterKey::read(&directory.path().join("link")), Err(KeyError::File { .. })));
+        assert!(matches!(MasterKey::read(&directory.path().join("link")), Err(KeyError::NotAKey { .. })));
+        assert!(matches!(
+            MasterKey::read_credential(&directory.path().join("link")),
+            Err(KeyError::File { .. })
+        ));
     }
 }

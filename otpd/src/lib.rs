@@ -3,6 +3,8 @@
 //!
 //! Data flows one way: `listen` (peer, frame) → `dispatch` → `permit` → `service` → `otpd-core` → `registry`, and back.
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
+
 pub mod audit;
 pub mod clock;
 pub mod config;

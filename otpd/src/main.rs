@@ -67,19 +67,26 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run_as = RunAs::choose(&config.user)?;
     state::prepare(&config.paths.state, &run_as)?;
     let sockets = Sockets::obtain(&config.paths.runtime)?;
+    let credential = credential()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     run_as.enter()?;
     // No thread before this line: capabilities and no_new_privs belong to threads.
-    serve(arguments, &config, sockets, &signals)
+    serve(arguments, &config, sockets, credential, &signals)
 }
 
-fn serve(arguments: &Arguments, config: &Config, sockets: Sockets, signals: &SigSet) -> anyhow::Result<()> {
+fn serve(
+    arguments: &Arguments,
+    config: &Config,
+    sockets: Sockets,
+    credential: Option<MasterKey>,
+    signals: &SigSet,
+) -> anyhow::Result<()> {
     state::check(&config.paths.state)?;
     let _lock = state::lock(&config.paths.state)?;
     let syslog = Syslog::start(&config.paths.syslog)?;
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
-    let (registry, keys) = open_registry(config, &syslog)?;
+    let (registry, keys) = open_registry(config, credential, &syslog)?;
     let service = Arc::new(Service::new(registry, keys, names.clone(), settings));
     let serving = Arc::clone(&service);
     let serve: Serve = Arc::new(move |peer, message| dispatch(&serving, peer, message));
@@ -97,36 +104,30 @@ fn serve(arguments: &Arguments, config: &Config, sockets: Sockets, signals: &Sig
     // Not under systemd: nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     log::info!("ready");
-    wait(arguments, config, signals, &service, &names, &syslog);
+    wait(arguments, config, signals, &service, &names);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     login.stop();
     account.stop();
+    service.record_daemon(clock::now(), Reason::Ok, "stopped");
     log::info!("stopped");
     Ok(())
 }
 
 /// Until SIGTERM or SIGINT. SIGHUP reads the configuration again.
-fn wait(
-    arguments: &Arguments,
-    config: &Config,
-    signals: &SigSet,
-    service: &Service<Sqlite>,
-    names: &Names,
-    syslog: &Syslog,
-) {
+fn wait(arguments: &Arguments, config: &Config, signals: &SigSet, service: &Service<Sqlite>, names: &Names) {
     loop {
         match signals.wait() {
-            Ok(Signal::SIGHUP) => {
-                let (level, said) = match reload(arguments, config, service, names) {
-                    Ok(()) => (Level::Info, "configuration reloaded".to_owned()),
-                    Err(error) => {
-                        (Level::Warning, format!("the configuration is wrong, the old one stays: {error:#}"))
-                    }
-                };
-                log::warn!("{said}");
-                service.record_daemon(clock::now(), Reason::Ok, &said);
-                syslog.line(level, said);
-            }
+            Ok(Signal::SIGHUP) => match reload(arguments, config, service, names) {
+                Ok(()) => {
+                    log::info!("configuration reloaded");
+                    service.record_daemon(clock::now(), Reason::Ok, "configuration reloaded");
+                }
+                Err(error) => {
+                    let said = format!("the configuration is wrong, the old one stays: {error:#}");
+                    log::error!("{said}");
+                    service.record_daemon(clock::now(), Reason::BadConfiguration, &said);
+                }
+            },
             Ok(_) => return,
             Err(errno) => log::error!("waiting for signals: {errno}"),
         }
@@ -150,22 +151,39 @@ fn reload(
 
 /// Opens registry and keys together: a registry without its key is of no use, and a new key must never be made for
 /// an old registry.
-fn open_registry(config: &Config, syslog: &Syslog) -> anyhow::Result<(Sqlite, Keys)> {
+fn open_registry(
+    config: &Config,
+    credential: Option<MasterKey>,
+    syslog: &Syslog,
+) -> anyhow::Result<(Sqlite, Keys)> {
     let path = config.registry();
     let sink = syslog.clone();
     let registry = Sqlite::open(&path, Box::new(move |event| sink.event(event))).with_context(|| {
         let name = path.display();
         format!("opening {name}; if it is damaged, stop otpd, move it away and restore {name} from a backup")
     })?;
-    let keys = match registry.wrapped_data_key()? {
-        Some(wrapped) => master_key(config, false)?.open_data_key(&wrapped).with_context(|| {
-            format!(
-                "the master key in {} is not the one this registry was sealed with",
-                key_path(config).display()
-            )
-        })?,
-        None => {
-            let (wrapped, keys) = master_key(config, true)?.new_data_key()?;
+    let keys = match (registry.wrapped_data_key()?, credential) {
+        (Some(wrapped), credential) => {
+            let from = if credential.is_some() {
+                "the credential registry.key".into()
+            } else {
+                config.key().display().to_string()
+            };
+            let master = match credential {
+                Some(master) => master,
+                None => MasterKey::read(&config.key())
+                    .context("the registry needs its master key; put the key's file back, or restore both from a backup")?,
+            };
+            let wrong = || format!("{from} is not the master key that this registry was sealed with");
+            master.open_data_key(&wrapped).with_context(wrong)?
+        }
+        (None, credential) => {
+            let master = match credential {
+                Some(master) => master,
+                None if config.key().exists() => MasterKey::read(&config.key())?,
+                None => MasterKey::create(&config.key())?,
+            };
+            let (wrapped, keys) = master.new_data_key()?;
             registry.store_data_key(wrapped)?;
             keys
         }
@@ -173,25 +191,18 @@ fn open_registry(config: &Config, syslog: &Syslog) -> anyhow::Result<(Sqlite, Ke
     Ok((registry, keys))
 }
 
-fn master_key(config: &Config, may_create: bool) -> anyhow::Result<MasterKey> {
-    let path = key_path(config);
-    if may_create && !path.exists() {
-        return Ok(MasterKey::create(&path)?);
-    }
-    MasterKey::read(&path)
-        .context("the registry needs its master key; restore the key's file, or the registry with another")
-}
-
-/// systemd's credential if it passed one, else the configured file.
+/// The master key from systemd, if it passed one. Read while still root: the file may be root's alone.
 #[expect(
     clippy::disallowed_methods,
     reason = "systemd.exec(5): the environment is how a credential is passed"
 )]
-fn key_path(config: &Config) -> PathBuf {
-    let credential = std::env::var("CREDENTIALS_DIRECTORY")
-        .ok()
-        .map(|directory| Path::new(&directory).join("registry.key"));
-    credential.filter(|path| path.exists()).unwrap_or_else(|| config.key())
+fn credential() -> anyhow::Result<Option<MasterKey>> {
+    let Ok(directory) = std::env::var("CREDENTIALS_DIRECTORY") else { return Ok(None) };
+    let path = Path::new(&directory).join("registry.key");
+    if !path.try_exists().with_context(|| format!("looking for {}", path.display()))? {
+        return Ok(None);
+    }
+    MasterKey::read_credential(&path).map(Some).context("the credential registry.key")
 }
 
 /// Before the first thread, so that every thread inherits it and only `wait` takes them.

@@ -206,7 +206,7 @@ mod tests {
         let gate = Arc::new(Mutex::new(gate));
         for _ in 0..THREADS {
             let gate = Arc::clone(&gate);
-            let hang = move || drop(gate.lock().unwrap().recv());
+            let hang = move || assert!(gate.lock().unwrap().recv().is_err());
             names.queue.send(Box::new(hang)).unwrap();
         }
         assert_eq!(names.by_name("root", vec![]), Err(NoAnswer::TimedOut));

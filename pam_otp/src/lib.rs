@@ -81,7 +81,9 @@ fn enter(
         panic!("the panic probe, with the secret 123456");
     }
     let daemon = Otpd::new(&options.socket, options.timeout);
-    run(&mut Phase { pam: &mut handle, daemon: &daemon, options: &options, silent: flags & PAM_SILENT != 0 })
+    let privileged = nix::unistd::geteuid().is_root();
+    let silent = flags & PAM_SILENT != 0;
+    run(&mut Phase { pam: &mut handle, daemon: &daemon, options: &options, silent, privileged })
 }
 
 /// Root's callers have a socket that nobody else may use; a screen locker runs as its user.

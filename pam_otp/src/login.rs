@@ -29,6 +29,9 @@ pub(crate) struct Phase<'a, T, D> {
     pub(crate) options: &'a Options,
     /// PAM_SILENT: nothing is shown but prompts.
     pub(crate) silent: bool,
+    /// The host runs as root, so its daemon cannot be silenced by the user who logs in: a process of that user could
+    /// hold every connection that account.sock grants them.
+    pub(crate) privileged: bool,
 }
 
 /// A phase that ended early.
@@ -185,6 +188,7 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         if let Fault::Silence { why, .. } = &fault
             && self.options.unavailable == Unavailable::Ignore
             && login.rhost.is_none()
+            && self.privileged
         {
             let text = format!("LET THROUGH WITHOUT A CODE (unavailable=ignore): {why}; {}", Who(login));
             self.log(Priority::Alert, &text);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
+use std::process::ExitStatus;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -47,7 +48,7 @@ impl Daemon {
             }
         });
         let mut daemon = Self { child, runtime: runtime.to_owned(), log, lines };
-        if daemon.wait_for("ready") { Ok(daemon) } else { Err(daemon.ended()) }
+        if daemon.wait_for("otpd: ready") { Ok(daemon) } else { Err(daemon.ended()) }
     }
 
     /// Waits for a line with `text`; `false` if otpd ended without it.
@@ -89,6 +90,14 @@ impl Daemon {
     /// It is gone.
     pub fn signal(&self, signal: Signal) {
         nix::sys::signal::kill(self.pid(), signal).expect("otpd runs");
+    }
+
+    /// Waits until it ends, told to or not, and says how.
+    ///
+    /// # Panics
+    /// Never for a child of ours.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("our child")
     }
 
     /// Asks it to stop and waits; returns its log.

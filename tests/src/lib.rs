@@ -7,11 +7,13 @@
 mod build;
 mod daemon;
 pub mod pam;
+mod python;
 mod testbed;
 mod token;
 
 pub use build::Programs;
 pub use daemon::Daemon;
+pub use python::python;
 pub use testbed::Output;
 pub use testbed::PASSWORD;
 pub use testbed::Testbed;

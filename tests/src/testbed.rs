@@ -128,7 +128,7 @@ impl Testbed {
     /// # Errors
     /// What it said.
     pub fn try_start(&mut self) -> Result<(), String> {
-        let mut command = self.command(&self.path("bin/otpd"));
+        let mut command = self.command(self.path("bin/otpd"));
         command.arg("--config").arg(self.path("otpd.toml"));
         self.daemon = Some(Daemon::start(command, &self.runtime())?);
         Ok(())

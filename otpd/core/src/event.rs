@@ -129,6 +129,8 @@ pub enum Reason {
     LastDeviceRequired,
     /// The pending device is gone.
     PendingExpired,
+    /// The configuration was to be reloaded and is wrong.
+    BadConfiguration,
 }
 
 impl Reason {
@@ -162,6 +164,7 @@ impl Reason {
             Self::TooManyDevices => "too_many_devices",
             Self::LastDeviceRequired => "last_device_required",
             Self::PendingExpired => "pending_expired",
+            Self::BadConfiguration => "bad_configuration",
         }
     }
 }

@@ -160,6 +160,12 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError::Unavailable`].
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError>;
 
+    /// Bytes left where the registry is kept.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn room(&self) -> Result<u64, RegistryError>;
+
     /// Looks for damage. `Ok(None)` is none found.
     ///
     /// # Errors

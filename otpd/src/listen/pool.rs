@@ -192,7 +192,7 @@ impl Shared {
             };
             let peer = connection.peer();
             let within = peer.is_root || self.table().budgets.take(peer.raw_uid, monotonic());
-            let outcome = if within { (self.serve)(peer, &message) } else { too_many_calls() };
+            let outcome = if within { (self.serve)(peer, &message) } else { too_many_calls(&message) };
             match outcome {
                 Outcome::Reply(reply) if connection.send(&reply, monotonic()) && within => {}
                 Outcome::Silence => {}

@@ -189,6 +189,10 @@ impl Registry for Memory {
         Ok(events)
     }
 
+    fn room(&self) -> Result<u64, RegistryError> {
+        Ok(u64::MAX)
+    }
+
     fn verify(&self) -> Result<Option<String>, RegistryError> {
         Ok(None)
     }

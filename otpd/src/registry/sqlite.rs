@@ -205,6 +205,12 @@ impl Registry for Sqlite {
         self.read(|connection| query::events(connection, query))
     }
 
+    fn room(&self) -> Result<u64, RegistryError> {
+        let found = nix::sys::statvfs::statvfs(&self.path);
+        let found = found.map_err(|errno| RegistryError::Unavailable(format!("statvfs: {errno}")))?;
+        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+    }
+
     fn verify(&self) -> Result<Option<String>, RegistryError> {
         self.read(query::verify)
     }

@@ -40,7 +40,7 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Status, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
-        let account = self.read_permitted(&parties, Request::Status)?;
+        let account = self.read_permitted(&parties, Request::Status, now)?;
         let account = account.as_ref();
         let count = |is: fn(&Device, UnixTime) -> bool| {
             let devices = account.map(|account| account.devices.as_slice()).unwrap_or_default();
@@ -69,7 +69,7 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Devices, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
-        let Some(account) = self.read_permitted(&parties, Request::Devices)? else {
+        let Some(account) = self.read_permitted(&parties, Request::Devices, now)? else {
             return Ok(wire::Devices { devices: Vec::new(), more: false });
         };
         if call.retired != Some(true) {
@@ -95,12 +95,13 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Renamed, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
-        let name = DeviceName::new(&call.name).map_err(|error| {
-            Failure::refused(
-                Reason::BadName,
-                format!("That name cannot be used: {error}. It has 1 to 32 characters."),
-            )
-        })?;
+        let name = match DeviceName::new(&call.name) {
+            Ok(name) => name,
+            Err(error) => {
+                let say = format!("That name cannot be used: {error}. It has 1 to 32 characters.");
+                return self.refuse(&parties, now, Kind::Rename, Failure::refused(Reason::BadName, say));
+            }
+        };
         let named = call.device.clone();
         let asked = Asked { request: Request::Rename, kind: Kind::Rename, code: call.code.as_ref(), now };
         self.change_permitted(&parties, &asked, move |account, event| {
@@ -192,9 +193,14 @@ impl<R: Registry> Service<R> {
     }
 
     /// The account, if the table lets the caller read it freely.
-    fn read_permitted(&self, parties: &Parties, request: Request) -> Result<Option<Account>, Failure> {
+    fn read_permitted(
+        &self,
+        parties: &Parties,
+        request: Request,
+        now: UnixTime,
+    ) -> Result<Option<Account>, Failure> {
         if permit(parties.role, request, State::Protected) != Permit::Free {
-            return Err(Failure::not_permitted());
+            return self.refuse(parties, now, Kind::Read, Failure::not_permitted());
         }
         match self.registry.find(parties.who()) {
             Err(RegistryError::Conflict) => Err(Failure::conflict(parties.who().name.as_str())),

@@ -75,6 +75,8 @@ impl<R: Registry> Service<R> {
             return Ok(wire::WasReset { retired: self.registry.detach(parties.who(), now, &by, event)? });
         }
         self.change_permitted(&parties, &asked, move |account, _| {
+            // A grace starts anew at the next login, or the account would be shut out where protection is demanded.
+            account.grace_since = None;
             Ok(wire::WasReset { retired: account.retire_all(now, &by) })
         })
     }
@@ -139,7 +141,19 @@ impl<R: Registry> Service<R> {
                 &format!("the kernel does not say whether it is synchronised; it is {time}"),
             ),
         };
-        Ok(wire::Doctor { checks: vec![registry, clock] })
+        Ok(wire::Doctor { checks: vec![registry, self.check_room(), clock] })
+    }
+
+    /// Free space where the registry is: without it no code can be spent, so nobody protected can log in.
+    fn check_room(&self) -> wire::Check {
+        match self.registry.room() {
+            Ok(free) if free < LITTLE_ROOM => {
+                let say = format!("only {} MiB left; logins with a code stop when it is full", free >> 20);
+                check("disk", "fail", &say)
+            }
+            Ok(free) => check("disk", "ok", &format!("{} MiB left for the registry", free >> 20)),
+            Err(error) => check("disk", "warn", &error.to_string()),
+        }
     }
 
     /// The caller, if the table lets them administer, with their code where it wants one.
@@ -160,7 +174,9 @@ impl<R: Registry> Service<R> {
                 self.step_up(&parties, &Asked { request, kind: Kind::Read, code, now })?;
                 Ok(parties)
             }
-            Permit::OwnersCode | Permit::Never => Err(Failure::not_permitted()),
+            Permit::OwnersCode | Permit::Never => {
+                self.refuse(&parties, now, Kind::Read, Failure::not_permitted())
+            }
         }
     }
 }
@@ -187,5 +203,7 @@ fn wire_event(event: StoredEvent) -> wire::Event {
     }
 }
 
+/// 64 MiB.
+const LITTLE_ROOM: u64 = 64 << 20;
 const ACCOUNTS: u32 = 100;
 const EVENTS: u32 = 200;

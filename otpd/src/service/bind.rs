@@ -44,17 +44,11 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]; nothing changed but, for a wrong code, the throttle.
     pub fn begin(&self, peer: Peer, call: &BeginParameters, now: UnixTime) -> Result<Begun, Failure> {
-        if clock::is_unset(now) {
-            return Err(Failure::refused(
-                Reason::ClockUnset,
-                format!(
-                    "This box's clock was never set (it says {}); codes cannot be checked. Set the clock first.",
-                    prompt::date(now)
-                ),
-            ));
-        }
         let parties = self.parties(peer, call.user.as_deref())?;
-        let wanted = Wanted::read(call)?;
+        let wanted = match check_clock(now).and_then(|()| Wanted::read(call)) {
+            Ok(wanted) => wanted,
+            Err(failure) => return self.refuse(&parties, now, Kind::Bind, failure),
+        };
         let issuer = parties.settings.issuer.clone();
         let by = parties.caller.identity.name.to_string();
         let keys = Arc::clone(&self.keys);
@@ -83,7 +77,9 @@ impl<R: Registry> Service<R> {
     pub fn confirm(&self, peer: Peer, call: &ConfirmParameters, now: UnixTime) -> Result<Confirmed, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
         let Ok(code) = Code::parse(call.code.expose_secret()) else {
-            return Err(Failure::refused(Reason::CodeMalformed, "That is no code: a code is 6 to 8 digits."));
+            let failure =
+                Failure::refused(Reason::CodeMalformed, "That is no code: a code is 6 to 8 digits.");
+            return self.refuse(&parties, now, Kind::Confirm, failure);
         };
         let keys = Arc::clone(&self.keys);
         let (named, by) = (call.device.clone(), parties.caller.identity.name.to_string());
@@ -177,6 +173,18 @@ impl Wanted {
             ),
         })
     }
+}
+
+/// A clock that was never set makes every code wrong from the day it is.
+fn check_clock(now: UnixTime) -> Result<(), Failure> {
+    if !clock::is_unset(now) {
+        return Ok(());
+    }
+    let date = prompt::date(now);
+    let say = format!(
+        "This box's clock was never set (it says {date}); codes cannot be checked. Set the clock first."
+    );
+    Err(Failure::refused(Reason::ClockUnset, say))
 }
 
 /// "phone", or the first of "phone 2", "phone 3", … that is free.

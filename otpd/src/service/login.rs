@@ -80,7 +80,7 @@ impl<R: Registry> Service<R> {
         }
         let Some(person) = scene.person.clone() else {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
-            return Ok(wrong());
+            return Ok(scene.wrong(now));
         };
         let Ok(code) = Code::parse(answer.expose_secret()) else {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::CodeMalformed))?;
@@ -105,7 +105,7 @@ impl<R: Registry> Service<R> {
                     Decision::Refuse,
                     Reason::NotProtected,
                 ))?;
-                Ok(wrong())
+                Ok(scene.wrong(now))
             }
         }
     }
@@ -345,7 +345,7 @@ impl Scene {
             Verdict::Wrong { near } => {
                 event.detail =
                     near.map(|(device, steps)| format!("a code of device {device}, {steps} steps off"));
-                self.told(format!("Wrong code (it is {} here).", prompt::clock(now)))
+                self.wrong(now)
             }
             Verdict::Wait(until) => {
                 event.reason = Reason::Locked;
@@ -360,14 +360,19 @@ impl Scene {
         Ok(Some(next))
     }
 
+    /// The refusal of a wrong code, and of every code of somebody who has no device or does not exist.
+    fn wrong(&self, now: UnixTime) -> Next {
+        self.told(format!("Wrong code (it is {} here).", prompt::clock(now)))
+    }
+
     /// A refusal that says why, unless policy wants all refusals alike.
     fn told(&self, say: String) -> Next {
-        if self.settings.say_why { Next::Refuse { say } } else { wrong() }
+        if self.settings.say_why { Next::Refuse { say } } else { alike() }
     }
 
     fn locked(&self, until: Option<UnixTime>, failures: u32) -> Next {
         if !self.settings.say_why {
-            return wrong();
+            return alike();
         }
         let say = match until {
             Some(until) => format!("Locked until {} after {failures} wrong codes.", prompt::clock(until)),
@@ -386,6 +391,6 @@ fn refuse(say: &str) -> Next {
 }
 
 /// The refusal that tells nothing.
-fn wrong() -> Next {
+fn alike() -> Next {
     refuse("Wrong code.")
 }

@@ -125,11 +125,26 @@ impl<R: Registry> Service<R> {
 
     /// Records something that the daemon itself did.
     pub fn record_daemon(&self, now: UnixTime, reason: Reason, detail: &str) {
+        let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };
         let event = Event {
             detail: Some(detail.to_owned()),
-            ..blank_event(now, "-", "otpd", Kind::Daemon, Decision::Accept, reason)
+            ..blank_event(now, "-", "otpd", Kind::Daemon, decision, reason)
         };
         let _ = self.registry.record_soon(event);
+    }
+
+    /// Records a refusal that came before any change, and hands it on.
+    fn refuse<T>(
+        &self,
+        parties: &Parties,
+        now: UnixTime,
+        kind: Kind,
+        failure: Failure,
+    ) -> Result<T, Failure> {
+        if let Failure::Refused { reason, .. } = &failure {
+            self.registry.record(parties.event(now, kind, Decision::Refuse, *reason))?;
+        }
+        Err(failure)
     }
 
     fn settings(&self) -> Arc<Settings> {

@@ -22,11 +22,11 @@ fn authenticate(pam: &mut Pam, daemon: &ScriptedDaemon) -> Outcome {
 }
 
 fn authenticate_with(pam: &mut Pam, daemon: &ScriptedDaemon, options: &Options) -> Outcome {
-    Phase { pam, daemon, options, silent: false }.authenticate()
+    Phase { pam, daemon, options, silent: false, privileged: true }.authenticate()
 }
 
 fn account(pam: &mut Pam, daemon: &ScriptedDaemon) -> Outcome {
-    Phase { pam, daemon, options: &options(&[]), silent: false }.account()
+    Phase { pam, daemon, options: &options(&[]), silent: false, privileged: true }.account()
 }
 
 fn locked() -> Next {
@@ -112,7 +112,8 @@ fn silent_hides_every_text_but_the_prompt() {
     ] {
         let mut pam = Pam::new("alice").typing(b"123456");
         let daemon = ScriptedDaemon::new([Ok(ask("Code: ")), last]);
-        let mut phase = Phase { pam: &mut pam, daemon: &daemon, options: &options(&[]), silent: true };
+        let mut phase =
+            Phase { pam: &mut pam, daemon: &daemon, options: &options(&[]), silent: true, privileged: true };
         assert_eq!(phase.authenticate(), outcome);
         assert_eq!(pam.shown, []);
         assert_eq!(pam.prompts.len(), 1);

@@ -28,8 +28,8 @@ pub(crate) struct Sshd<'a> {
 pub(crate) const STACK: &str = "\
 auth     requisite  pam_unix.so
 auth     required   @otp
-account  required   pam_unix.so
 account  required   @otp
+account  required   pam_unix.so
 session  required   pam_permit.so";
 
 impl<'a> Sshd<'a> {

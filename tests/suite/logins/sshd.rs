@@ -12,8 +12,8 @@ use crate::ssh::Sshd;
 /// Only the code is asked for: the first factor is a key.
 const CODE_ONLY: &str = "\
 auth     required   @otp
-account  required   pam_unix.so
 account  required   @otp
+account  required   pam_unix.so
 session  required   pam_permit.so";
 
 /// A user with a key that sshd takes, and its private half.
@@ -128,8 +128,7 @@ fn asyncssh_logs_in_too() {
     let bed = bed();
     let phone = bed.bind("alice", "phone");
     let sshd = Sshd::start(&bed, "");
-    let python =
-        std::env::var("OTPD_TESTS_PYTHON").expect("OTPD_TESTS_PYTHON: run the tests with tests/run.sh");
+    let python = otpd_tests::python();
     let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/asyncssh_login.py");
     let port = sshd.port().to_string();
     let code = phone.code(0);

@@ -35,13 +35,25 @@ fn silence_is_ignored_only_for_a_local_login() {
         pam.facts = rhost.map(|rhost| (Fact::RemoteHost, rhost.to_owned())).into_iter().collect();
         let daemon = ScriptedDaemon::new([Err(silence()), Err(silence())]);
         assert_eq!(authenticate_with(&mut pam, &daemon, &ignore), outcome, "{rhost:?}");
-        let mut phase = Phase { pam: &mut pam, daemon: &daemon, options: &ignore, silent: false };
+        let mut phase =
+            Phase { pam: &mut pam, daemon: &daemon, options: &ignore, silent: false, privileged: true };
         assert_eq!(phase.account(), outcome, "{rhost:?}");
         assert_eq!(
             pam.logged(Priority::Alert).contains("WITHOUT A CODE"),
             outcome == Outcome::LetThroughUnchecked
         );
     }
+}
+
+#[test]
+fn silence_is_never_ignored_where_the_user_could_have_caused_it() {
+    let ignore = options(&[c"unavailable=ignore"]);
+    let mut pam = Pam::new("alice");
+    let daemon = ScriptedDaemon::new([Err(silence()), Err(silence())]);
+    let mut phase =
+        Phase { pam: &mut pam, daemon: &daemon, options: &ignore, silent: false, privileged: false };
+    assert_eq!(phase.authenticate(), Outcome::Unavailable);
+    assert_eq!(phase.account(), Outcome::Unavailable);
 }
 
 #[test]
@@ -55,7 +67,8 @@ fn an_answer_that_is_no_step_is_not_silence_cve_2018_16838() {
         let mut pam = Pam::new("alice");
         let daemon = ScriptedDaemon::new([Err(fault.clone()), Err(fault)]);
         assert_eq!(authenticate_with(&mut pam, &daemon, &ignore), Outcome::Unavailable);
-        let mut phase = Phase { pam: &mut pam, daemon: &daemon, options: &ignore, silent: false };
+        let mut phase =
+            Phase { pam: &mut pam, daemon: &daemon, options: &ignore, silent: false, privileged: true };
         assert_eq!(phase.account(), Outcome::Unavailable);
     }
 }
