@@ -83,7 +83,8 @@ pub(crate) enum Command {
     Unlock(Unlock),
     /// Retire all devices of somebody who lost them (administrators)
     ///
-    /// The account's next login asks for no code, until a new device is bound.
+    /// The account's next login asks for no code, until a new device is bound. Where protection is required, a new
+    /// grace begins; without a grace, root binds a device for the account.
     Reset(Reset),
     /// List protected accounts (administrators)
     Accounts(Accounts),
@@ -103,7 +104,7 @@ pub(crate) enum Command {
 /// Arguments of `bind`.
 #[derive(Debug, Args)]
 pub(crate) struct Bind {
-    /// Whose account, for root and administrators; yours if left out
+    /// Whose account, for root; yours if left out
     pub(crate) user: Option<String>,
     /// What to call the device, such as "Work phone"
     #[arg(long)]

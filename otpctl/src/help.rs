@@ -47,7 +47,7 @@ fn columns(rows: &[(&str, &str)]) -> String {
     rows.iter().map(|(left, right)| format!("  {left:width$}  {right}\n")).collect()
 }
 
-const USER: (&str, &str) = ("[USER]", "Whose account, for root and administrators; yours if left out");
+const USER: (&str, &str) = ("[USER]", "Whose account, for root; yours if left out");
 const DEVICE: (&str, &str) = ("<DEVICE>", "The device's name or number");
 
 /// Every command, in the order of the list of commands.

@@ -39,8 +39,8 @@ pub(crate) fn text(confirmed: &Confirmed, user: Option<&str>, clock: &Clock) -> 
             Line::new()
                 .plain("Login protection is ")
                 .then(Tone::Good, "on")
-                .plain(format!(" for {account}: after the password, ssh, sudo, su and the")),
-            "console now ask for a code. Try a login in a second session before closing this.".into(),
+                .plain(format!(" for {account}: logins with pam_otp in their PAM stack now ask")),
+            "for a code after the password. Try one in a second session before closing this.".into(),
             Line::new(),
             format!("  Add a second device, in case this one is lost:  otpctl bind{argument}").into(),
             format!("  Turn protection off again:                      otpctl off{argument}").into(),
@@ -65,6 +65,11 @@ fn about_clocks(confirmed: &Confirmed, clock: &Clock) -> Vec<Line> {
         }
         Some(true) => {
             format!("That clock is synchronised, so the phone's is {phone}: set it to automatic time.")
+        }
+        Some(false) if confirmed.offset < 0 => {
+            format!(
+                "That clock is not synchronised and may be {here}, unless you typed the code late. Try: timedatectl"
+            )
         }
         Some(false) => {
             format!("That clock is not synchronised and is likely the one that is {here}. Try: timedatectl")
@@ -100,7 +105,10 @@ mod tests {
         assert!(said(30, Some(true)).contains("so the phone's is fast"));
         assert!(said(-30, Some(true)).contains("so the phone's is slow, unless you typed the code late"));
         assert!(said(30, Some(false)).contains("not synchronised and is likely the one that is slow"));
-        assert!(said(-30, Some(false)).contains("not synchronised and is likely the one that is fast"));
+        assert!(
+            said(-30, Some(false))
+                .contains("not synchronised and may be fast, unless you typed the code late")
+        );
         assert!(said(-30, None).contains("either the phone's clock is slow, or this machine's is fast"));
     }
 

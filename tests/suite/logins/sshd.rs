@@ -16,6 +16,15 @@ account  required   @otp
 account  required   pam_unix.so
 session  required   pam_permit.so";
 
+const EXPIRING: &str = "\
+auth     requisite  pam_unix.so
+auth     required   @otp
+account  required   @otp
+account  [success=1 new_authtok_reqd=done default=ignore]  pam_unix.so
+account  requisite  pam_deny.so
+account  required   pam_permit.so
+session  required   pam_permit.so";
+
 /// A user with a key that sshd takes, and its private half.
 fn key_of(bed: &Testbed, user: &str) -> String {
     let key = bed.path(&format!("{user}.key"));
@@ -74,6 +83,25 @@ fn a_key_alone_is_refused_in_the_account_phase() {
     let sshd = Sshd::start(&bed, "");
     let output = with_key(&sshd, "bob", &bobs, "publickey", &[]);
     assert_ne!(output.code, 0, "with otpd stopped: {output:?}");
+}
+
+#[test]
+fn a_key_with_an_expired_password_is_no_way_round_the_code() {
+    let bed = bed();
+    bed.bind("alice", "phone");
+    let key = key_of(&bed, "alice");
+    // As Debian's common-account: a password that must be changed leaves the stack early.
+    bed.stack("sshd", EXPIRING);
+    let shadow = bed.path("etc/shadow");
+    let text = fs::read_to_string(&shadow).unwrap();
+    let expired = text.replace(":20000:0:99999:", ":0:0:99999:");
+    assert_ne!(text, expired);
+    fs::write(&shadow, expired).unwrap();
+    let sshd = Sshd::start(&bed, "");
+    let output = with_key(&sshd, "alice", &key, "publickey", &[]);
+    assert_ne!(output.code, 0, "{output:?}");
+    assert!(!output.stderr.contains("expired"), "the way to change the password was open: {output:?}");
+    assert_eq!(bed.last_event("alice")["reason"], "no_code_given");
 }
 
 #[test]

@@ -1,0 +1,253 @@
+//! The types are those of the interface files: every field of every type, parameter and result, in both directions.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use otpd_proto::Secret;
+use otpd_proto::account;
+use otpd_proto::admin;
+use otpd_proto::login;
+use otpd_proto::service;
+use serde::Serialize;
+use serde_json::Value;
+
+/// `Name` (types, errors), `Name(` (parameters) and `Name)` (results) of an interface, with their fields.
+fn fields_of(interface: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let (_, text) = service::DESCRIPTIONS.iter().find(|(name, _)| *name == interface).unwrap();
+    let code: String =
+        text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let mut found = BTreeMap::new();
+    for keyword in ["type ", "error ", "method "] {
+        for (at, _) in code.match_indices(keyword) {
+            let rest = &code[at + keyword.len()..];
+            let (name, rest) = rest.split_at(rest.find('(').unwrap());
+            let (first, rest) = parenthesised(rest);
+            let name = name.trim().to_owned();
+            if keyword == "method " {
+                let (second, _) = parenthesised(&rest[rest.find('(').unwrap()..]);
+                found.insert(format!("{name}("), field_names(first));
+                found.insert(format!("{name})"), field_names(second));
+            } else {
+                found.insert(name, field_names(first));
+            }
+        }
+    }
+    found
+}
+
+/// The inside of the parentheses that `text` begins with, and what follows them.
+fn parenthesised(text: &str) -> (&str, &str) {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        if depth == 0 {
+            return (&text[1..at], &text[at + 1..]);
+        }
+    }
+    panic!("unbalanced: {text}");
+}
+
+fn field_names(inside: &str) -> BTreeSet<String> {
+    let mut depth = 0;
+    let mut flat = String::new();
+    for c in inside.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ if depth == 0 => flat.push(c),
+            _ => {}
+        }
+    }
+    flat.split(',')
+        .filter_map(|field| field.split_once(':'))
+        .map(|(name, _)| name.trim().to_owned())
+        .collect()
+}
+
+fn keys(value: &impl Serialize) -> BTreeSet<String> {
+    match serde_json::to_value(value).unwrap() {
+        Value::Object(object) => object.keys().cloned().collect(),
+        other => panic!("{other}"),
+    }
+}
+
+fn secret() -> Secret {
+    Secret::new("x".into())
+}
+
+fn text() -> String {
+    "x".into()
+}
+
+fn device() -> account::Device {
+    account::Device {
+        id: 1,
+        name: text(),
+        state: text(),
+        kind: text(),
+        algorithm: text(),
+        digits: 6,
+        period: 30,
+        created: 1,
+        created_by: text(),
+        activated: Some(1),
+        retired: Some(1),
+        retired_by: Some(text()),
+        last_used: Some(1),
+        last_service: Some(text()),
+        last_address: Some(text()),
+    }
+}
+
+/// Each pair is a part of an interface and what the types make of it.
+fn check(interface: &str, parts: &[(&str, BTreeSet<String>)]) {
+    let mut expected = fields_of(interface);
+    for (part, keys) in parts {
+        assert_eq!(expected.remove(*part).as_ref(), Some(keys), "{interface}: {part}");
+    }
+    assert_eq!(
+        expected.into_keys().collect::<Vec<_>>(),
+        [] as [String; 0],
+        "{interface}: nobody checks these"
+    );
+}
+
+#[test]
+fn the_login_interface_is_its_types() {
+    let login = login::Login {
+        user: text(),
+        service: text(),
+        tty: Some(text()),
+        ruser: Some(text()),
+        rhost: Some(text()),
+        ssh_connection: Some(text()),
+        ssh_auth_info: Some(text()),
+    };
+    let steps = [
+        login::Next::Ask { prompt: text(), echo: false },
+        login::Next::Accept { device: text(), notice: Some(text()) },
+        login::Next::NotRequired { why: text(), notice: Some(text()) },
+        login::Next::Refuse { say: text() },
+        login::Next::Locked { say: text(), until: Some(1) },
+    ];
+    let step = keys(&login::Step { step: steps[0].clone() });
+    let parameters = keys(&login::LoginParameters { login: login.clone() });
+    check(
+        login::INTERFACE,
+        &[
+            ("Login", keys(&login)),
+            ("Next", steps.iter().flat_map(keys).collect()),
+            ("Start(", parameters.clone()),
+            ("Start)", step.clone()),
+            ("Account(", parameters),
+            ("Account)", step.clone()),
+            ("Answer(", keys(&login::AnswerParameters { login, answer: secret() })),
+            ("Answer)", step),
+            ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
+
+#[test]
+fn the_account_interface_is_its_types() {
+    let lane = account::Lane { lane: text(), failures: 1, until: Some(1), closed: false };
+    let requirement = account::Requirement { state: text(), since: Some(1), why: text() };
+    let status = account::Status {
+        user: text(),
+        protected: true,
+        requirement: requirement.clone(),
+        active_devices: 1,
+        pending_devices: 1,
+        lanes: vec![lane.clone()],
+        now: 1,
+        clock_synchronised: Some(true),
+    };
+    let confirmed = account::Confirmed {
+        device: device(),
+        offset: 1,
+        first: true,
+        retired: Some(text()),
+        now: 1,
+        clock_synchronised: Some(true),
+    };
+    let begun = account::Begun { device: 1, name: text(), key: secret(), uri: secret(), expires: 1 };
+    let rename = account::RenameParameters { user: None, device: text(), name: text(), code: None };
+    let unbind = account::UnbindParameters { user: None, device: text(), code: None };
+    let confirm = account::ConfirmParameters { user: None, device: text(), code: secret() };
+    check(
+        account::INTERFACE,
+        &[
+            ("Device", keys(&device())),
+            ("Lane", keys(&lane)),
+            ("Requirement", keys(&requirement)),
+            ("Status(", keys(&account::StatusParameters::default())),
+            ("Status)", keys(&status)),
+            ("Devices(", keys(&account::DevicesParameters::default())),
+            ("Devices)", keys(&account::Devices { devices: vec![], more: false })),
+            ("Begin(", keys(&account::BeginParameters::default())),
+            ("Begin)", keys(&begun)),
+            ("Confirm(", keys(&confirm)),
+            ("Confirm)", keys(&confirmed)),
+            ("Rename(", keys(&rename)),
+            ("Rename)", keys(&account::Renamed { device: device() })),
+            ("Unbind(", keys(&unbind)),
+            ("Unbind)", keys(&account::Unbound { device: device(), remaining: 0 })),
+            ("Off(", keys(&account::ProofParameters::default())),
+            ("Off)", keys(&account::TurnedOff { retired: 1 })),
+            ("Unlock(", keys(&account::ProofParameters::default())),
+            ("Unlock)", keys(&account::Unlocked { opened: vec![] })),
+            ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
+            ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
+
+#[test]
+fn the_admin_interface_is_its_types() {
+    let account = admin::Account {
+        user: text(),
+        uid: 1,
+        protected: true,
+        active_devices: 1,
+        last_used: Some(1),
+        locked: false,
+    };
+    let event = admin::Event {
+        id: 1,
+        at: 1,
+        user: text(),
+        uid: Some(1),
+        actor: text(),
+        event: text(),
+        verdict: text(),
+        reason: text(),
+        service: Some(text()),
+        address: Some(text()),
+        device: Some(text()),
+        lane: Some(text()),
+        detail: Some(text()),
+    };
+    let tested = admin::Check { check: text(), verdict: text(), say: text() };
+    check(
+        admin::INTERFACE,
+        &[
+            ("Account", keys(&account)),
+            ("Event", keys(&event)),
+            ("Check", keys(&tested)),
+            ("Accounts(", keys(&admin::AccountsParameters::default())),
+            ("Accounts)", keys(&admin::Accounts { accounts: vec![], more: false })),
+            ("Reset(", keys(&admin::ResetParameters { user: text(), code: None })),
+            ("Reset)", keys(&admin::WasReset { retired: 1 })),
+            ("Audit(", keys(&admin::AuditParameters::default())),
+            ("Audit)", keys(&admin::Audit { events: vec![], more: false })),
+            ("Doctor(", BTreeSet::new()),
+            ("Doctor)", keys(&admin::Doctor { checks: vec![] })),
+            ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
+            ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
