@@ -46,12 +46,18 @@ fn knowing_one_code(stage: &Stage) -> Otpd {
     })
 }
 
-/// Runs an ignored test of this file as a process of its own, which must succeed and leave stderr empty.
-fn in_own_process(test: &str) {
+/// Runs a test of this file in a process of its own, which must succeed and leave stderr empty: what it does to its
+/// signals, descriptors and memory would disturb the others.
+#[expect(clippy::disallowed_methods, reason = "how a test knows that it is alone")]
+fn in_own_process(test: &str, alone: impl FnOnce()) {
+    if std::env::var("PAM_OTP_TEST_ALONE").is_ok() {
+        return alone();
+    }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([&format!("host::{test}"), "--exact", "--ignored", "--nocapture"])
+        .args([&format!("host::{test}"), "--exact", "--nocapture"])
         .stdin(Stdio::null())
         .env("RUST_BACKTRACE", "full")
+        .env("PAM_OTP_TEST_ALONE", "yes")
         .output()
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -63,12 +69,10 @@ fn in_own_process(test: &str) {
 
 #[test]
 fn a_panic_is_pam_abort_and_prints_nothing() {
-    in_own_process("own_process_panic");
+    in_own_process("a_panic_is_pam_abort_and_prints_nothing", panic_twice);
 }
 
-#[test]
-#[ignore = "run by a_panic_is_pam_abort_and_prints_nothing"]
-fn own_process_panic() {
+fn panic_twice() {
     let stage = Stage::panicking("panic");
     let file = tempfile::tempfile().unwrap();
     let stdout = nix::unistd::dup(std::io::stdout()).unwrap();
@@ -106,12 +110,10 @@ fn errno_is_as_it_was() {
 
 #[test]
 fn closed_standard_descriptors_stay_free_for_the_host() {
-    in_own_process("own_process_closed_descriptors");
+    in_own_process("closed_standard_descriptors_stay_free_for_the_host", login_with_closed_descriptors);
 }
 
-#[test]
-#[ignore = "run by closed_standard_descriptors_stay_free_for_the_host"]
-fn own_process_closed_descriptors() {
+fn login_with_closed_descriptors() {
     let stage = Stage::new("");
     let found = Arc::new(Mutex::new(Vec::new()));
     let otpd = Otpd::serving(&stage.socket(), {
@@ -144,15 +146,13 @@ fn standard(number: i32) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-#[test]
-fn a_daemon_that_hangs_up_raises_no_sigpipe() {
-    in_own_process("own_process_sigpipe");
-}
-
 /// Whether the module's write meets a closed connection is a race, so it is tried often.
 #[test]
-#[ignore = "run by a_daemon_that_hangs_up_raises_no_sigpipe"]
-fn own_process_sigpipe() {
+fn a_daemon_that_hangs_up_raises_no_sigpipe() {
+    in_own_process("a_daemon_that_hangs_up_raises_no_sigpipe", meet_closed_connections);
+}
+
+fn meet_closed_connections() {
     // SAFETY: the default action, which su and screen lockers have.
     unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigDfl) }.unwrap();
     let stage = Stage::new("");
@@ -187,12 +187,11 @@ fn threads_with_two_handles_each_do_not_meet() {
 
 #[test]
 fn two_thousand_logins_leave_nothing_behind() {
-    in_own_process("own_process_two_thousand");
+    in_own_process("two_thousand_logins_leave_nothing_behind", log_in_two_thousand_times);
 }
 
-#[test]
-#[ignore = "run by two_thousand_logins_leave_nothing_behind"]
-fn own_process_two_thousand() {
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+fn log_in_two_thousand_times() {
     let stage = Stage::new("");
     answer_forgetfully(&stage);
     let mut logins = 0;
