@@ -37,7 +37,7 @@ pub enum Outcome {
 
 /// Serves one message.
 pub fn dispatch<R: Registry>(service: &Service<R>, peer: Peer, message: &[u8]) -> Outcome {
-    let Ok(call) = serde_json::from_slice::<Call<'_>>(message) else { return Outcome::Close };
+    let Some(call) = read(message) else { return Outcome::Close };
     let served = catch_unwind(AssertUnwindSafe(|| serve(service, peer, &call, clock::now())));
     let Ok(reply) = served else {
         log::error!(
@@ -58,8 +58,8 @@ pub fn dispatch<R: Registry>(service: &Service<R>, peer: Peer, message: &[u8]) -
 #[must_use]
 pub fn too_many_calls(message: &[u8]) -> Outcome {
     let say = "Too many calls in a short time. Wait a minute.".to_owned();
-    let called = serde_json::from_slice::<Call<'_>>(message).ok();
-    let error = match called.as_ref().and_then(|call| call.method.rsplit_once('.')) {
+    let Some(call) = read(message).filter(|call| !call.oneway) else { return Outcome::Close };
+    let error = match call.method.rsplit_once('.') {
         Some((login::INTERFACE, _)) => login::UNAVAILABLE,
         Some((admin::INTERFACE, _)) => admin::UNAVAILABLE,
         _ => account::UNAVAILABLE,
@@ -68,6 +68,14 @@ pub fn too_many_calls(message: &[u8]) -> Outcome {
         Ok(bytes) => Outcome::Reply(bytes),
         Err(_) => Outcome::Close,
     }
+}
+
+/// A call, if the message is one. serde would take a list for an object.
+fn read(message: &[u8]) -> Option<Call<'_>> {
+    if message.trim_ascii_start().first() != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice(message).ok()
 }
 
 type Reply = Option<Zeroizing<Vec<u8>>>;
@@ -83,7 +91,9 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
     if call.upgrade {
         return error(service::METHOD_NOT_IMPLEMENTED, &json!({"method": &*call.method}));
     }
-    if let Some(refusal) = unknown_field(peer, call) {
+    if interface == login::INTERFACE
+        && let Some(refusal) = odd_login(call).or_else(|| unknown_field(peer, call))
+    {
         return refusal;
     }
     let of = |result| Faulty { interface, result };
@@ -180,6 +190,18 @@ fn with<'a, P: DeserializeOwned, T: Serialize>(
     }
 }
 
+/// serde would take a list for the login.
+fn odd_login(call: &Call<'_>) -> Option<Reply> {
+    #[derive(serde::Deserialize)]
+    struct Whole<'a> {
+        #[serde(borrow)]
+        login: &'a RawValue,
+    }
+    let whole: Whole<'_> = serde_json::from_str(call.parameters?.get()).ok()?;
+    let odd = !whole.login.get().starts_with('{');
+    odd.then(|| error(service::INVALID_PARAMETER, &json!({"parameter": "login: an object is expected"})))
+}
+
 /// A newer module may tell root's daemon more than it knows; an unprivileged caller has nothing to add. The types of
 /// the other interfaces refuse unknown fields themselves.
 fn unknown_field(peer: Peer, call: &Call<'_>) -> Option<Reply> {
@@ -205,10 +227,20 @@ fn unknown_field(peer: Peer, call: &Call<'_>) -> Option<Reply> {
 
 fn parameters<P: DeserializeOwned>(raw: Option<&RawValue>) -> Result<P, Reply> {
     let text = raw.map_or("{}", RawValue::get);
+    let wrong = |what: &str| error(service::INVALID_PARAMETER, &json!({"parameter": what}));
+    if !text.starts_with('{') {
+        return Err(wrong("parameters: an object is expected"));
+    }
     serde_json::from_str(text).map_err(|problem| {
-        // Only the first line of what serde says: the field and what was expected, never a value.
-        let parameter = problem.to_string();
-        error(service::INVALID_PARAMETER, &json!({"parameter": parameter.split(" at line").next()}))
+        let problem = problem.to_string();
+        let problem = problem.split(" at line").next().unwrap_or_default();
+        // serde repeats a value of the wrong type, which may be a code.
+        match problem.rsplit_once(", expected ") {
+            Some((found, expected)) if found.starts_with("invalid") => {
+                wrong(&format!("{expected} is expected"))
+            }
+            _ => wrong(problem),
+        }
     })
 }
 

@@ -26,6 +26,7 @@ use otpd::listen::Sockets;
 use otpd::names::Names;
 use otpd::peer::Door;
 use otpd::privileges::RunAs;
+use otpd::privileges::make_room;
 use otpd::registry::Sqlite;
 use otpd::service::Service;
 use otpd::settings::Settings;
@@ -60,11 +61,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::read(&arguments.config)?;
     if arguments.check_config {
         Settings::resolve(&config, &Names::start()?)?;
+        RunAs::named(&config.user)?;
         log::info!("{}: no errors", arguments.config.display());
         return Ok(());
     }
     let signals = block_signals()?;
     let run_as = RunAs::choose(&config.user)?;
+    make_room(config.limits.connections)?;
     state::prepare(&config.paths.state, &run_as)?;
     let sockets = Sockets::obtain(&config.paths.runtime)?;
     let credential = credential()?;
@@ -82,11 +85,11 @@ fn serve(
     signals: &SigSet,
 ) -> anyhow::Result<()> {
     state::check(&config.paths.state)?;
-    let _lock = state::lock(&config.paths.state)?;
+    let mut lock = state::lock(&config.paths.state)?;
     let syslog = Syslog::start(&config.paths.syslog)?;
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
-    let (registry, keys) = open_registry(config, credential, &syslog)?;
+    let (registry, keys) = open_registry(config, credential, &mut lock, &syslog)?;
     let service = Arc::new(Service::new(registry, keys, names.clone(), settings));
     let serving = Arc::clone(&service);
     let serve: Serve = Arc::new(move |peer, message| dispatch(&serving, peer, message));
@@ -154,14 +157,16 @@ fn reload(
 fn open_registry(
     config: &Config,
     credential: Option<MasterKey>,
+    lock: &mut state::Lock,
     syslog: &Syslog,
 ) -> anyhow::Result<(Sqlite, Keys)> {
     let path = config.registry();
+    if lock.had_registry()? && std::fs::metadata(&path).map_or(true, |found| found.len() == 0) {
+        bail!("{} is gone or empty, though this directory had a registry; {RESTORE}", path.display());
+    }
     let sink = syslog.clone();
-    let registry = Sqlite::open(&path, Box::new(move |event| sink.event(event))).with_context(|| {
-        let name = path.display();
-        format!("opening {name}; if it is damaged, stop otpd, move it away and restore {name} from a backup")
-    })?;
+    let registry = Sqlite::open(&path, Box::new(move |event| sink.event(event)))
+        .with_context(|| format!("opening {}", path.display()))?;
     let keys = match (registry.wrapped_data_key()?, credential) {
         (Some(wrapped), credential) => {
             let from = if credential.is_some() {
@@ -177,6 +182,7 @@ fn open_registry(
             let wrong = || format!("{from} is not the master key that this registry was sealed with");
             master.open_data_key(&wrapped).with_context(wrong)?
         }
+        (None, _) if lock.had_registry()? => bail!("{} has lost its data key; {RESTORE}", path.display()),
         (None, credential) => {
             let master = match credential {
                 Some(master) => master,
@@ -188,6 +194,7 @@ fn open_registry(
             keys
         }
     };
+    lock.note_registry()?;
     Ok((registry, keys))
 }
 
@@ -212,6 +219,9 @@ fn block_signals() -> anyhow::Result<SigSet> {
     signals.thread_block().context("blocking signals")?;
     Ok(signals)
 }
+
+const RESTORE: &str =
+    "restore it from a backup. To begin anew, with no account protected, move the whole directory away";
 
 /// Log lines with a priority that systemd understands; plain on a terminal.
 struct StderrLog;
@@ -239,12 +249,11 @@ impl log::Log for StderrLog {
             log::Level::Debug | log::Level::Trace => 7,
         };
         let mut stderr = std::io::stderr().lock();
-        // A closed stderr is no reason to stop.
-        let _ = if stderr.is_terminal() {
-            writeln!(stderr, "otpd: {}", record.args())
-        } else {
-            writeln!(stderr, "<{priority}>otpd: {}", record.args())
-        };
+        let mark = if stderr.is_terminal() { String::new() } else { format!("<{priority}>") };
+        for line in record.args().to_string().lines() {
+            // A closed stderr is no reason to stop.
+            let _ = writeln!(stderr, "{mark}otpd: {line}");
+        }
     }
 
     fn flush(&self) {}

@@ -3,9 +3,29 @@
 use anyhow::Context;
 use anyhow::bail;
 use caps::CapSet;
+use nix::sys::resource::Resource;
+use nix::sys::resource::getrlimit;
+use nix::sys::resource::setrlimit;
 use nix::unistd::Gid;
 use nix::unistd::Uid;
 use nix::unistd::User;
+
+/// Makes room for every connection that the limits allow on both sockets, and for files. Before privileges are
+/// dropped: a hard limit can be raised by root alone.
+///
+/// # Errors
+/// The system does not grant that many; then the limits must be lowered, or users could take the descriptors that
+/// logins need.
+pub fn make_room(connections: u16) -> anyhow::Result<()> {
+    let needed = u64::from(connections).saturating_mul(2).saturating_add(OTHER_FILES);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("getrlimit")?;
+    if soft >= needed {
+        return Ok(());
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed)).with_context(|| {
+        format!("limits.connections = {connections} needs {needed} open files, the system grants {hard}; lower it, or raise the hard limit (LimitNOFILE=)")
+    })
+}
 
 /// The user to run as. Never root.
 #[derive(Debug, Clone)]
@@ -23,9 +43,14 @@ impl RunAs {
     /// There is no such user, or it is root by another name.
     pub fn choose(user: &str) -> anyhow::Result<Self> {
         let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-        if !uid.is_root() {
-            return Ok(Self { uid, gid });
-        }
+        if uid.is_root() { Self::named(user) } else { Ok(Self { uid, gid }) }
+    }
+
+    /// The user of this name.
+    ///
+    /// # Errors
+    /// There is no such user, or it is root by another name.
+    pub fn named(user: &str) -> anyhow::Result<Self> {
         let found = User::from_name(user)
             .with_context(|| format!("looking up the user {user:?} of the configuration"))?;
         let Some(found) = found else {
@@ -64,3 +89,6 @@ impl RunAs {
         Ok(())
     }
 }
+
+/// Sockets, the registry and its readers, syslog, and what NSS opens.
+const OTHER_FILES: u64 = 512;

@@ -3,6 +3,7 @@
 use std::fs::DirBuilder;
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,7 +25,14 @@ pub fn prepare(state: &Path, run_as: &RunAs) -> anyhow::Result<()> {
         return Ok(());
     }
     let name = state.display();
-    DirBuilder::new().recursive(true).mode(0o700).create(state).with_context(|| format!("making {name}"))?;
+    if let Some(parent) = state.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(parent)
+            .with_context(|| format!("making {name}"))?;
+    }
+    DirBuilder::new().mode(0o700).create(state).with_context(|| format!("making {name}"))?;
     if nix::unistd::geteuid().is_root() {
         nix::unistd::chown(state, Some(run_as.uid), Some(run_as.gid))
             .with_context(|| format!("chown {name}"))?;
@@ -56,25 +64,55 @@ pub fn check(state: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The lock of a state directory. Its file also remembers that a registry was made here.
+#[derive(Debug)]
+pub struct Lock(Flock<File>);
+
+impl Lock {
+    /// Whether there was a registry in this directory at any earlier start: then a missing one is a loss, not a
+    /// beginning, and must not pass for "nobody is protected".
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn had_registry(&self) -> anyhow::Result<bool> {
+        Ok(self.0.metadata().context("looking at the lock file")?.len() > 0)
+    }
+
+    /// Remembers that there is one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note_registry(&mut self) -> anyhow::Result<()> {
+        if !self.had_registry()? {
+            self.0.write_all(NOTE.as_bytes()).context("writing the lock file")?;
+            self.0.sync_all().context("writing the lock file")?;
+        }
+        Ok(())
+    }
+}
+
 /// Makes sure that no other otpd uses this registry, for as long as the lock is held.
 ///
 /// # Errors
 /// Another one does.
-pub fn lock(state: &Path) -> anyhow::Result<Flock<File>> {
+pub fn lock(state: &Path) -> anyhow::Result<Lock> {
     let path = state.join("lock");
     let file = OpenOptions::new()
-        .write(true)
+        .read(true)
+        .append(true)
         .create(true)
-        .truncate(false)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
         .open(&path)
         .with_context(|| format!("opening {}", path.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(lock),
+        Ok(lock) => Ok(Lock(lock)),
         Err((_, errno)) => bail!("{} is locked ({errno}): another otpd uses this registry", path.display()),
     }
 }
+
+const NOTE: &str =
+    "A registry was made in this directory. If registry.db is gone, restore it from a backup.\n";
 
 fn check_one(path: &Path, found: &std::fs::Metadata, me: u32, mode: &str) -> anyhow::Result<()> {
     let name = path.display();

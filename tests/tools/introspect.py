@@ -52,10 +52,10 @@ class Checked(varlink.SimpleClientInterfaceHandler):
         self.latest = message["parameters"]
         return message["parameters"], False
 
-    def _call(self, name, *arguments, **named):
-        result = super()._call(name, *arguments, **named)
-        check(self._interface, self._interface.get_method(name).out_type, self.latest, name)
-        called.setdefault(self._interface.name, []).append(name)
+    def _call(self, method_name, *arguments, **named):
+        result = super()._call(method_name, *arguments, **named)
+        check(self._interface, self._interface.get_method(method_name).out_type, self.latest, method_name)
+        called.setdefault(self._interface.name, []).append(method_name)
         return result
 
 

@@ -1,5 +1,13 @@
 //! The types are those of the interface files: every field of every type, parameter and result, in both directions.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "an integration test, all of it"
+)]
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 

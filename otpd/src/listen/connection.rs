@@ -56,7 +56,9 @@ impl Connection {
             if let Some(message) = self.inbox.take() {
                 return Received::Message(message);
             }
-            let read = self.socket.read(&mut chunk);
+            // Never more than a message has room for: the next one may follow it at once.
+            let room = self.inbox.room().min(chunk.len());
+            let read = self.socket.read(chunk.get_mut(..room).unwrap_or_default());
             let outcome = match read {
                 Ok(0) => Some(Received::Over),
                 Ok(length) => {

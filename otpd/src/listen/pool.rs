@@ -18,6 +18,7 @@ use nix::sys::epoll::Epoll;
 use nix::sys::epoll::EpollCreateFlags;
 use nix::sys::epoll::EpollEvent;
 use nix::sys::epoll::EpollFlags;
+use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
 use super::budget::Budgets;
@@ -65,7 +66,7 @@ impl Pool {
     /// The kernel has no epoll or no thread to give.
     pub fn start(door: Door, listener: UnixListener, limits: &Limits, serve: Serve) -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let stop = EventFd::new()?;
+        let stop = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
         epoll.add(&listener, EpollEvent::new(ONCE, LISTENER))?;
         epoll.add(&stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
         let table = Table {
@@ -137,8 +138,10 @@ impl Shared {
                 .and_then(|connection| self.admit(connection)),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => None,
             Err(error) => {
+                // No descriptor left, most likely: the next sweep listens again, instead of failing here in a circle.
                 log::error!("accept: {error}");
-                None
+                self.table().listening = false;
+                return;
             }
         };
         self.listen_again();

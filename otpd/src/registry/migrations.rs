@@ -10,7 +10,7 @@ const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
 /// "otpd" in ASCII, so that `file` and we can tell our registry from another database.
 const APPLICATION_ID: i64 = 0x6f74_7064;
 
-/// What `migrate` found.
+/// Why a registry cannot be used. It is left as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// Written by a newer program.
@@ -22,24 +22,30 @@ pub enum MigrateError {
         found: i64,
     },
     /// A database of something else.
-    #[error("the file is a database of another program")]
+    #[error("the file is a database of another program; name another state directory (paths.state)")]
     Foreign,
     /// SQLite failed.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Brings the registry to [`VERSION`], each step in a transaction of its own.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrateError> {
+/// The version of a registry that may be opened: 0 for a new one. Changes nothing.
+pub(crate) fn examine(connection: &Connection) -> Result<i64, MigrateError> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (found, application) = (pragma("user_version")?, pragma("application_id")?);
-    if found > VERSION {
-        return Err(MigrateError::Newer { found });
-    }
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     if application != APPLICATION_ID && tables > 0 {
         return Err(MigrateError::Foreign);
     }
+    if found > VERSION {
+        return Err(MigrateError::Newer { found });
+    }
+    Ok(found)
+}
+
+/// Brings the registry to [`VERSION`], each step in a transaction of its own.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrateError> {
+    let found = examine(connection)?;
     for (done, sql) in (0_i64..).zip(MIGRATIONS) {
         if done >= found {
             let step = connection.transaction()?;

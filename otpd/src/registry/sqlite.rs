@@ -26,6 +26,7 @@ use rusqlite::OptionalExtension;
 use rusqlite::params;
 
 use super::migrations::MigrateError;
+use super::migrations::examine;
 use super::migrations::migrate;
 use super::query;
 use super::rows;
@@ -49,10 +50,10 @@ pub enum OpenError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// SQLite cannot read it.
-    #[error("{0}")]
+    #[error("{0}; if it is damaged, stop otpd, move it away and restore it from a backup")]
     Sqlite(#[from] rusqlite::Error),
     /// It can be read, but what it says cannot be right.
-    #[error("it is damaged: {0}")]
+    #[error("it is damaged ({0}); stop otpd, move it away and restore it from a backup")]
     Damaged(String),
     /// No thread could be started.
     #[error("cannot start the writer: {0}")]
@@ -67,6 +68,7 @@ impl Sqlite {
     pub fn open(path: &Path, sink: Sink) -> Result<Self, OpenError> {
         let mut connection =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        examine(&connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;

@@ -105,10 +105,8 @@ impl<R: Registry> Service<R> {
             tail: call.tail.is_some(),
             limit: if call.tail.is_some() { limit } else { EVENTS.saturating_add(1) },
         };
-        let mut page = self.registry.events(&query)?;
-        let more = page.len() > EVENTS as usize;
-        page.truncate(EVENTS as usize);
-        Ok(wire::Audit { events: page.into_iter().map(wire_event).collect(), more })
+        let page = self.registry.events(&query)?;
+        Ok(fit(page.into_iter().map(wire_event).collect(), query.tail))
     }
 
     /// What the daemon can say of its own health.
@@ -181,6 +179,26 @@ impl<R: Registry> Service<R> {
     }
 }
 
+/// As many events as a page and a message have room for: the newest of a tail, else the oldest.
+fn fit(mut events: Vec<wire::Event>, tail: bool) -> wire::Audit {
+    let found = events.len();
+    if tail {
+        events.reverse();
+    }
+    let mut room = ROOM_FOR_EVENTS;
+    let fitting = events.iter().take(EVENTS as usize).take_while(|event| {
+        let size = serde_json::to_vec(event).map_or(usize::MAX, |json| json.len());
+        room = room.saturating_sub(size.saturating_add(1));
+        room > 0
+    });
+    let fitting = fitting.count();
+    events.truncate(fitting);
+    if tail {
+        events.reverse();
+    }
+    wire::Audit { events, more: !tail && fitting < found }
+}
+
 fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
     wire::Check { check: what.to_owned(), verdict: verdict.to_owned(), say: say.to_owned() }
 }
@@ -207,3 +225,5 @@ fn wire_event(event: StoredEvent) -> wire::Event {
 const LITTLE_ROOM: u64 = 64 << 20;
 const ACCOUNTS: u32 = 100;
 const EVENTS: u32 = 200;
+/// Bytes of one message, less its frame.
+const ROOM_FOR_EVENTS: usize = otpd_proto::frame::MAX_MESSAGE - 1024;

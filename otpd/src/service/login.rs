@@ -161,7 +161,7 @@ impl<R: Registry> Service<R> {
         if !allowed {
             return Err(Failure::not_permitted());
         }
-        Ok(Scene { settings, person, from, login: login.clone() })
+        Ok(Scene { settings, person, from, login: clipped(login) })
     }
 
     /// A login of somebody without devices: let by, or `None` if protection is demanded.
@@ -381,6 +381,24 @@ impl Scene {
         Next::Locked { say, until: until.map(|until| until.0) }
     }
 }
+
+/// The login as it may be recorded: a caller must not fill the audit log with what no system has.
+fn clipped(login: &Login) -> Login {
+    let clip = |text: &str| -> String { text.chars().take(LONGEST_FACT).collect() };
+    let optional = |text: &Option<String>| text.as_deref().map(clip);
+    Login {
+        user: clip(&login.user),
+        service: clip(&login.service),
+        tty: optional(&login.tty),
+        ruser: optional(&login.ruser),
+        rhost: optional(&login.rhost),
+        ssh_connection: optional(&login.ssh_connection),
+        ssh_auth_info: optional(&login.ssh_auth_info),
+    }
+}
+
+/// Characters.
+const LONGEST_FACT: usize = 256;
 
 fn ask(prompt: String) -> Next {
     Next::Ask { prompt, echo: false }

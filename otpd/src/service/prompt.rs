@@ -11,7 +11,9 @@ use otpd_core::time::UnixTime;
 
 /// The prompt without any news.
 pub(crate) fn plain(user: &str) -> String {
-    if user.is_ascii() && user.len() <= 64 {
+    // A name with a line break could pass for another prompt.
+    let harmless = user.bytes().all(|byte| byte.is_ascii_graphic());
+    if harmless && user.len() <= 64 {
         format!("One-time code for {user}: ")
     } else {
         "One-time code: ".into()
