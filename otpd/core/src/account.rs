@@ -65,8 +65,10 @@ pub struct NewDevice {
     pub parameters: Parameters,
     /// The active device it takes over from.
     pub replaces: Option<DeviceId>,
-    /// Who begins it, and from where.
+    /// Who begins it.
     pub by: String,
+    /// From where: a socket's name, or an address.
+    pub from: String,
 }
 
 /// Why a device cannot be begun.
@@ -255,6 +257,7 @@ impl Account {
             last_step: None,
             created: now,
             created_by: new.by,
+            created_from: new.from,
             last_use: None,
         });
         Ok(id)

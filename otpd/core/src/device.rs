@@ -81,8 +81,10 @@ pub struct Device {
     pub last_step: Option<Step>,
     /// When it was begun.
     pub created: UnixTime,
-    /// By whom, and from where.
+    /// By whom.
     pub created_by: String,
+    /// From where: a socket's name, or an address.
+    pub created_from: String,
     /// Its last accepted code.
     pub last_use: Option<Use>,
 }

@@ -49,6 +49,9 @@ pub struct Device {
     pub created: i64,
     /// Who began to bind it.
     pub created_by: String,
+    /// From where: a socket's name, or an address.
+    #[serde(default)]
+    pub created_from: Option<String>,
     /// When it was proven, Unix seconds.
     pub activated: Option<i64>,
     /// When it was retired, Unix seconds.

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "an integration test, all of it"
@@ -102,6 +101,7 @@ fn device() -> account::Device {
         period: 30,
         created: 1,
         created_by: text(),
+        created_from: Some(text()),
         activated: Some(1),
         retired: Some(1),
         retired_by: Some(text()),

@@ -88,8 +88,14 @@ fn bind<R: Registry>(registry: &R, who: &Identity, name: &str) -> DeviceId {
     let name = DeviceName::new(name).unwrap();
     let bound = registry.change_or_create(who, move |account, _| {
         let parameters = Parameters::new(Algorithm::Sha512, 8, 60).unwrap();
-        let new =
-            NewDevice { name, key: SealedKey(vec![1, 2, 3]), parameters, replaces: None, by: "alice".into() };
+        let new = NewDevice {
+            name,
+            key: SealedKey(vec![1, 2, 3]),
+            parameters,
+            replaces: None,
+            by: "alice".into(),
+            from: "account.sock".into(),
+        };
         let id = account.begin(new, NOW).unwrap();
         account.activate(id, NOW, "alice");
         id
@@ -123,6 +129,7 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
             parameters: Parameters::default(),
             replaces: Some(DeviceId(1)),
             by: "root".into(),
+            from: "account.sock".into(),
         };
         account.begin(new, NOW).unwrap();
         account.clone()

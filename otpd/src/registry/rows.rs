@@ -126,6 +126,7 @@ pub(crate) fn device_of(row: &Row<'_>) -> rusqlite::Result<Device> {
         last_step: row.get::<_, Option<i64>>("last_step")?.map(|step| Step(step.cast_unsigned())),
         created: UnixTime(row.get("created")?),
         created_by: row.get("created_by")?,
+        created_from: row.get("created_from")?,
         last_use: match last_used {
             Some(at) => Some(Use {
                 at: UnixTime(at),
@@ -240,6 +241,7 @@ fn save_device(connection: &Connection, account: AccountId, device: &Device) -> 
         ":last_step": device.last_step.map(|step| step.0.cast_signed()),
         ":created": device.created.0,
         ":created_by": device.created_by,
+        ":created_from": device.created_from,
         ":expires": expires.map(|at| at.0),
         ":tries": tries,
         ":replaces": replaces.map(|id| id.0),
@@ -293,11 +295,11 @@ const SELECT_ACCOUNT: &str =
 
 const UPSERT_DEVICE: &str = "\
     INSERT OR REPLACE INTO device (
-        account, id, name, state, kind, key, algorithm, digits, period, drift, leaning, last_step, created, created_by,
+        account, id, name, state, kind, key, algorithm, digits, period, drift, leaning, last_step, created, created_by, created_from,
         expires, tries, replaces, activated, retired, retired_by, last_used, last_service, last_address
     ) VALUES (
         :account, :id, :name, :state, 'totp', :key, :algorithm, :digits, :period, :drift, :leaning, :last_step,
-        :created, :created_by, :expires, :tries, :replaces, :activated, :retired, :retired_by, :last_used,
+        :created, :created_by, :created_from, :expires, :tries, :replaces, :activated, :retired, :retired_by, :last_used,
         :last_service, :last_address
     )";
 

@@ -32,6 +32,7 @@ CREATE TABLE device (
     last_step    INTEGER,
     created      INTEGER NOT NULL,
     created_by   TEXT NOT NULL,
+    created_from TEXT NOT NULL,
     expires      INTEGER,
     tries        INTEGER NOT NULL,
     replaces     INTEGER,

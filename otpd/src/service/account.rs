@@ -244,6 +244,7 @@ pub(super) fn wire_device(device: &Device) -> wire::Device {
         period: device.parameters.period(),
         created: device.created.0,
         created_by: device.created_by.clone(),
+        created_from: Some(device.created_from.clone()),
         activated: activated.map(|at| at.0),
         retired: retired.map(|at| at.0),
         retired_by,

@@ -154,8 +154,14 @@ impl Wanted {
         };
         let name = self.name.clone().unwrap_or_else(|| free_name(account));
         let key = keys.seal(account.id, DeviceId(account.next_device), &self.key)?;
-        let new =
-            NewDevice { name: name.clone(), key, parameters: self.parameters, replaces, by: by.to_owned() };
+        let new = NewDevice {
+            name: name.clone(),
+            key,
+            parameters: self.parameters,
+            replaces,
+            by: by.to_owned(),
+            from: otpd_proto::ACCOUNT_SOCKET.to_owned(),
+        };
         account.begin(new, now).map_err(|error| match error {
             CannotBind::TooMany => Failure::refused(
                 Reason::TooManyDevices,

@@ -18,6 +18,7 @@ fn new(name: &str) -> NewDevice {
         parameters: Parameters::default(),
         replaces: None,
         by: "alice".into(),
+        from: "account.sock".into(),
     }
 }
 

@@ -35,6 +35,7 @@ fn account(keys: &[u8]) -> Account {
             parameters: Parameters::default(),
             replaces: None,
             by: "alice".into(),
+            from: "account.sock".into(),
         };
         let id = account.begin(new, NOW).unwrap();
         account.activate(id, NOW, "alice");
@@ -195,6 +196,7 @@ fn a_code_that_proves_a_device_is_spent_there_and_wherever_it_fits() {
         parameters: Parameters::default(),
         replaces: None,
         by: "alice".into(),
+        from: "account.sock".into(),
     };
     let id = account.begin(new, NOW).unwrap();
     let Ok(offset) = prove(&mut account, id, &code(2, NOW, -1), NOW, &Plain);
@@ -214,6 +216,7 @@ fn a_pending_device_logs_nobody_in() {
         parameters: Parameters::default(),
         replaces: None,
         by: "alice".into(),
+        from: "account.sock".into(),
     };
     account.begin(new, NOW).unwrap();
     assert_eq!(give(&mut account, &code(2, NOW, 0), NOW), Verdict::Wrong { near: None });
