@@ -99,8 +99,8 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl devices alice --all", "alice's, retired ones too"),
         ],
         json: "{\"devices\": [{\"id\", \"name\", \"state\", \"kind\", \"algorithm\", \"digits\", \"period\",\n\
-               \x20\"created\", \"created_by\", \"created_from\", \"activated\", \"retired\", \"retired_by\",\n\
-               \x20\"last_used\", \"last_service\", \"last_address\"}]}\n\
+               \x20\"created\", \"created_by\", \"created_from\", \"activated\", \"retired\",\n\
+               \x20\"retired_by\", \"last_used\", \"last_service\", \"last_address\"}]}\n\
                state is pending, active or retired; kind is totp or hotp; times are\n\
                Unix seconds or null.",
     },
