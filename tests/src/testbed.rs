@@ -110,7 +110,7 @@ impl Testbed {
     /// # Panics
     /// The disk is full.
     pub fn configure(&self, settings: &str) {
-        let paths = format!("[paths]\nstate = {:?}\nsyslog = \"/nonexistent\"\n", self.path("state"));
+        let paths = format!("[paths]\nstate = {:?}\nsyslog = {:?}\n", self.path("state"), self.path("log"));
         fs::write(self.path("otpd.toml"), format!("{settings}\n{paths}")).expect("written");
     }
 

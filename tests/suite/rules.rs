@@ -147,6 +147,8 @@ fn account_sock_is_no_way_round_login_sock() {
     };
     // Somebody else's code, on one's own socket.
     assert_eq!(ask("bob", "alice", &phone.code(0))["error"], "org.varlink.service.PermissionDenied");
+    let event = bed.last_event("alice");
+    assert_eq!((&event["reason"], &event["actor"]), (&json!("not_permitted"), &json!("uid 61001")));
     // One's own wrong codes count in the lane of one's own processes, whatever address is claimed.
     for _ in 0..4 {
         assert_eq!(ask("alice", "alice", WRONG)["parameters"]["step"]["next"], "refuse");
@@ -289,4 +291,27 @@ fn a_renumbered_user_is_refused_until_root_clears_it() {
     bed.run("otpctl", &["reset", "alice", "--yes"]).ok();
     let start = json!({"login": {"user": "alice", "service": "sshd"}});
     assert_eq!(bed.daemon().login("org.otpd.Login.Start", &start).unwrap()["step"]["why"], "optional");
+}
+
+#[test]
+fn every_event_reaches_syslog_on_one_line() {
+    let mut bed = bed();
+    bed.take_daemon().stop();
+    let syslog = std::os::unix::net::UnixDatagram::bind(bed.path("log")).unwrap();
+    // syslogd is root's; otpd only writes to it.
+    std::fs::set_permissions(bed.path("log"), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    bed.start();
+    let login =
+        json!({"login": {"user": "alice\n<13>forged", "service": "sshd", "rhost": "x y"}, "answer": WRONG});
+    bed.daemon().login("org.otpd.Login.Answer", &login).unwrap();
+    let mut buffer = [0; 2048];
+    let line = loop {
+        let length = syslog.recv(&mut buffer).unwrap();
+        let line = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if line.contains("login ") {
+            break line;
+        }
+    };
+    let said = r#"login user="alice\n<13>forged" actor=sshd verdict=refuse reason=no_such_user service=sshd address="x y""#;
+    assert!(line.starts_with("<85>") && line.ends_with(said), "{line}");
 }

@@ -46,7 +46,7 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn start(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
-        let scene = self.scene(peer, login)?;
+        let scene = self.scene(peer, login, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
@@ -74,7 +74,7 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn answer(&self, peer: Peer, login: &Login, answer: &Secret, now: UnixTime) -> Result<Next, Failure> {
-        let scene = self.scene(peer, login)?;
+        let scene = self.scene(peer, login, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
@@ -115,7 +115,7 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn account_phase(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
-        let scene = self.scene(peer, login)?;
+        let scene = self.scene(peer, login, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Account, Reason::ServiceNever, None));
         }
@@ -139,7 +139,7 @@ impl<R: Registry> Service<R> {
     }
 
     /// Resolves the people and the place of a login, and asks the permit table.
-    fn scene(&self, peer: Peer, login: &Login) -> Result<Scene, Failure> {
+    fn scene(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Scene, Failure> {
         let settings = self.settings();
         let groups: Vec<u32> = settings.policy.groups().collect();
         let person = self.names.by_name(&login.user, groups)?;
@@ -158,10 +158,14 @@ impl<R: Registry> Service<R> {
             }
             (Door::Account, None) => false,
         };
+        let scene = Scene { settings, person, from, login: clipped(login) };
         if !allowed {
+            let mut event = scene.event(now, Kind::Login, Decision::Refuse, Reason::NotPermitted);
+            event.actor = format!("uid {}", peer.raw_uid);
+            self.registry.record(event)?;
             return Err(Failure::not_permitted());
         }
-        Ok(Scene { settings, person, from, login: clipped(login) })
+        Ok(scene)
     }
 
     /// A login of somebody without devices: let by, or `None` if protection is demanded.
