@@ -60,7 +60,7 @@ if [ -n "$missing" ]; then
     [ -z "${made_failed-}" ] || fail "apt-get could not install:$missing"
 fi
 
-say "Building (the first time takes a few minutes) ..."
+say "Building; the first time this takes a few minutes, without a word ..."
 (cd "$source_dir" && cargo build --quiet --release --locked -p otpd -p otpctl -p pam_otp)
 built="${CARGO_TARGET_DIR:-$source_dir/target}/release"
 
@@ -124,7 +124,8 @@ exec 9<>"$demo/hold"
 read -r _ <"$demo/ready"
 inside() { nsenter -t "$holder" -m -- "$@"; }
 
-inside "$demo/bin/otpd" --config "$demo/otpd.toml" 2>"$demo/otpd.log" &
+# Not through the function: in the background that would be a shell of its own, and killing it would kill nothing.
+nsenter -t "$holder" -m -- "$demo/bin/otpd" --config "$demo/otpd.toml" 2>"$demo/otpd.log" &
 daemon=$!
 tries=0
 until grep -q ready "$demo/otpd.log" 2>/dev/null; do
@@ -148,7 +149,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication yes
 AuthenticationMethods keyboard-interactive:pam
 EOF
-    inside /usr/sbin/sshd -D -e -f "$demo/sshd_config" 2>"$demo/sshd.log" &
+    nsenter -t "$holder" -m -- /usr/sbin/sshd -D -e -f "$demo/sshd_config" 2>"$demo/sshd.log" &
     sshd=$!
     tries=0
     until grep -q 'Server listening' "$demo/sshd.log"; do
@@ -176,7 +177,7 @@ if [ "$check" = no ]; then
     say ""
     say "Now, from another terminal, log in (password: $password), and again with the same code:"
     say ""
-    say "    ssh -p $port -o UserKnownHostsFile=/dev/null $user@127.0.0.1"
+    say "    ssh -p $port -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no $user@127.0.0.1"
     say ""
     say "Press Ctrl-C here to stop; everything this made is removed then."
     wait "$sshd"

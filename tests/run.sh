@@ -106,7 +106,12 @@ check "otpd has no network" forbidden otpd tokio async-std rustls openssl native
 check "pam_otp.so is at most 350 KiB" module_fits
 
 suite "workspace" cargo test --quiet --locked --workspace --features otpd-tests/root --no-fail-fast
-check "quickstart.sh --check" packaging/quickstart.sh --check
+# What the quickstart made must be gone with it.
+quickstart() {
+    packaging/quickstart.sh --check || return 1
+    ! pgrep -af otpd-quickstart && ! ls -d /var/tmp/otpd-quickstart.* /run/otpd-quickstart.* 2>/dev/null
+}
+check "quickstart.sh --check" quickstart
 
 if [ "$tier" = all ]; then
     echo "--- slow tier: nothing in it yet"

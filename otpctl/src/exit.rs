@@ -24,7 +24,7 @@ impl Exit {
     /// The code for a `Refused` of `otpd`, by its `reason`.
     pub(crate) fn of_refusal(reason: &str) -> Self {
         match reason {
-            "code_needed" | "code_wrong" | "code_used" | "locked" => Self::Code,
+            "code_needed" | "code_wrong" | "code_used" | "code_malformed" | "locked" => Self::Code,
             "not_permitted" => Self::NotPermitted,
             _ => Self::Refused,
         }
@@ -43,11 +43,11 @@ mod tests {
 
     #[test]
     fn every_reason_has_the_documented_code() {
-        for reason in ["code_needed", "code_wrong", "code_used", "locked"] {
+        for reason in ["code_needed", "code_wrong", "code_used", "code_malformed", "locked"] {
             assert_eq!(Exit::of_refusal(reason) as u8, 4, "{reason}");
         }
         assert_eq!(Exit::of_refusal("not_permitted") as u8, 5);
-        for reason in ["no_such_device", "code_malformed", "clock_unset", "a word of tomorrow", ""] {
+        for reason in ["no_such_device", "clock_unset", "a word of tomorrow", ""] {
             assert_eq!(Exit::of_refusal(reason) as u8, 1, "{reason}");
         }
     }

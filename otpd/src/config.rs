@@ -167,15 +167,17 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Reads the file. Missing at the default path means all defaults; missing where named is an error.
+    /// Reads the file. If it is missing at the default path and `may_be_missing`, all is as by default.
     ///
     /// # Errors
     /// The file is not a regular one of root (or of us), others may write it, it is not TOML (with line and column),
     /// or a value is out of range.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
+    pub fn read(path: &Path, may_be_missing: bool) -> anyhow::Result<Self> {
         let text = match read_trusted(path) {
             Ok(text) => text,
-            Err(error) if path == Path::new(DEFAULT_PATH) && is_missing(&error) => String::new(),
+            Err(error) if may_be_missing && path == Path::new(DEFAULT_PATH) && is_missing(&error) => {
+                String::new()
+            }
             Err(error) => return Err(error),
         };
         Self::parse(&text).with_context(|| format!("{}", path.display()))
@@ -371,13 +373,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("otpd.toml");
         std::fs::write(&path, "").unwrap();
-        assert_eq!(Config::read(&path).unwrap(), Config::default());
+        assert_eq!(Config::read(&path, true).unwrap(), Config::default());
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
-        assert!(Config::read(&path).unwrap_err().to_string().contains("chmod go-w"));
+        assert!(Config::read(&path, true).unwrap_err().to_string().contains("chmod go-w"));
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(Config::read(&link).is_err());
-        assert!(Config::read(&directory.path().join("missing")).is_err());
-        assert!(Config::read(directory.path()).is_err());
+        assert!(Config::read(&link, true).is_err());
+        assert!(Config::read(&directory.path().join("missing"), true).is_err());
+        assert!(Config::read(directory.path(), true).is_err());
     }
 }

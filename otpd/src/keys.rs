@@ -71,12 +71,8 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError::File`] or [`KeyError::NotAKey`].
     pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let (file, found) = open_regular(path)?;
         let refuse = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
-        let found = std::fs::symlink_metadata(path)
-            .map_err(|source| KeyError::File { path: path.to_owned(), source })?;
-        if !found.is_file() {
-            return Err(refuse("it is no regular file".into()));
-        }
         if found.uid() != 0 && found.uid() != nix::unistd::geteuid().as_raw() {
             return Err(refuse(format!(
                 "it belongs to uid {}; run: chown otpd {}",
@@ -87,7 +83,7 @@ impl MasterKey {
         if found.mode() & 0o077 != 0 {
             return Err(refuse(format!("others can read it; run: chmod 0400 {}", path.display())));
         }
-        Self::read_credential(path)
+        Self::read_from(file, &found, path)
     }
 
     /// Reads the key from a file whose protection is systemd's business: exactly 32 bytes.
@@ -95,16 +91,18 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError::File`] or [`KeyError::NotAKey`].
     pub fn read_credential(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.to_owned(), source };
-        let refuse = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
-        let mut file =
-            OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(failed)?;
-        let found = file.metadata().map_err(failed)?;
-        let mut key = Zeroizing::new([0; KEY]);
+        let (file, found) = open_regular(path)?;
+        Self::read_from(file, &found, path)
+    }
+
+    fn read_from(mut file: File, found: &std::fs::Metadata, path: &Path) -> Result<Self, KeyError> {
         if found.len() != KEY as u64 {
-            return Err(refuse(format!("it has {} bytes, a key has {KEY}", found.len())));
+            let why = format!("it has {} bytes, a key has {KEY}", found.len());
+            return Err(KeyError::NotAKey { path: path.to_owned(), why });
         }
-        file.read_exact(key.as_mut_slice()).map_err(failed)?;
+        let mut key = Zeroizing::new([0; KEY]);
+        file.read_exact(key.as_mut_slice())
+            .map_err(|source| KeyError::File { path: path.to_owned(), source })?;
         Ok(Self(key))
     }
 
@@ -172,6 +170,18 @@ impl Opener for Keys {
         let bytes = open(&self.devices, &device_label(account.id, device.id), &device.key.0)?;
         Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
     }
+}
+
+/// Opens a file that is none but itself, and looks at what was opened.
+fn open_regular(path: &Path) -> Result<(File, std::fs::Metadata), KeyError> {
+    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() {
+        return Err(KeyError::NotAKey { path: path.to_owned(), why: "it is no regular file".into() });
+    }
+    Ok((file, found))
 }
 
 /// Random bytes for a new device's key.
@@ -284,7 +294,8 @@ mod tests {
             .unwrap();
         assert!(matches!(MasterKey::read(&directory.path().join("short")), Err(KeyError::NotAKey { .. })));
         std::os::unix::fs::symlink(&path, directory.path().join("link")).unwrap();
-        assert!(matches!(MasterKey::read(&directory.path().join("link")), Err(KeyError::NotAKey { .. })));
+        assert!(matches!(MasterKey::read(&directory.path().join("link")), Err(KeyError::File { .. })));
+        assert!(matches!(MasterKey::read(directory.path()), Err(KeyError::NotAKey { .. })));
         assert!(matches!(
             MasterKey::read_credential(&directory.path().join("link")),
             Err(KeyError::File { .. })

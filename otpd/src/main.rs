@@ -58,10 +58,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let config = Config::read(&arguments.config)?;
+    let config = Config::read(&arguments.config, true)?;
     if arguments.check_config {
         Settings::resolve(&config, &Names::start()?)?;
-        RunAs::named(&config.user)?;
+        let run_as = RunAs::named(&config.user)?;
+        warn_unreadable(&arguments.config, &run_as);
         log::info!("{}: no errors", arguments.config.display());
         return Ok(());
     }
@@ -77,6 +78,21 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     serve(arguments, &config, sockets, credential, &signals)
 }
 
+/// A reload reads the file as the user that otpd became.
+fn warn_unreadable(path: &Path, run_as: &RunAs) {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(found) = std::fs::metadata(path) else { return };
+    let readable = match (found.uid() == run_as.uid.as_raw(), found.gid() == run_as.gid.as_raw()) {
+        (true, _) => found.mode() & 0o400,
+        (false, true) => found.mode() & 0o040,
+        (false, false) => found.mode() & 0o004,
+    };
+    if readable == 0 {
+        let path = path.display();
+        log::warn!("{path}: otpd could not read it again on a reload; run: chmod 0644 {path}");
+    }
+}
+
 fn serve(
     arguments: &Arguments,
     config: &Config,
@@ -86,11 +102,17 @@ fn serve(
 ) -> anyhow::Result<()> {
     state::check(&config.paths.state)?;
     let mut lock = state::lock(&config.paths.state)?;
+    if lock.had_registry()? && !arguments.config.exists() {
+        bail!(
+            "{} is missing, though this box has a registry; put it back. An empty file means: all as by default",
+            arguments.config.display()
+        );
+    }
     let syslog = Syslog::start(&config.paths.syslog)?;
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
     let (registry, keys) = open_registry(config, credential, &mut lock, &syslog)?;
-    let service = Arc::new(Service::new(registry, keys, names.clone(), settings));
+    let service = Arc::new(Service::new(registry, keys, names.clone(), Names::start()?, settings));
     let serving = Arc::clone(&service);
     let serve: Serve = Arc::new(move |peer, message| dispatch(&serving, peer, message));
     let login = Pool::start(Door::Login, sockets.login, &config.limits, Arc::clone(&serve))?;
@@ -128,6 +150,7 @@ fn wait(arguments: &Arguments, config: &Config, signals: &SigSet, service: &Serv
                 Err(error) => {
                     let said = format!("the configuration is wrong, the old one stays: {error:#}");
                     log::error!("{said}");
+                    service.note_bad_configuration(&format!("{error:#}"));
                     service.record_daemon(clock::now(), Reason::BadConfiguration, &said);
                 }
             },
@@ -143,7 +166,7 @@ fn reload(
     service: &Service<Sqlite>,
     names: &Names,
 ) -> anyhow::Result<()> {
-    let new = Config::read(&arguments.config)?;
+    let new = Config::read(&arguments.config, false)?;
     let settings = Settings::resolve(&new, names)?;
     if (&new.user, &new.paths, &new.limits) != (&old.user, &old.paths, &old.limits) {
         bail!("user, [paths] and [limits] change only when otpd is restarted");

@@ -18,6 +18,8 @@ use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
 
+use crate::clock::monotonic;
+
 /// The look-up threads.
 #[derive(Clone)]
 pub struct Names {
@@ -33,6 +35,15 @@ pub enum NoAnswer {
     /// An error.
     #[error("the user database cannot be read: {0}")]
     Failed(String),
+}
+
+/// The groups whose members matter.
+#[derive(Debug, Clone, Default)]
+pub struct Groups {
+    /// These must exist: of one that cannot be read nobody knows who is in it.
+    pub needed: Vec<u32>,
+    /// This one may be missing: then nobody is in it.
+    pub optional: Option<u32>,
 }
 
 /// A user, and which of the groups asked for they are in.
@@ -66,7 +77,7 @@ impl Names {
     ///
     /// # Errors
     /// [`NoAnswer`].
-    pub fn by_name(&self, name: &str, groups: Vec<u32>) -> Result<Option<Person>, NoAnswer> {
+    pub fn by_name(&self, name: &str, groups: Groups) -> Result<Option<Person>, NoAnswer> {
         if AccountName::new(name).is_err() {
             return Ok(None);
         }
@@ -82,7 +93,7 @@ impl Names {
     ///
     /// # Errors
     /// [`NoAnswer`].
-    pub fn by_uid(&self, uid: Uid, groups: Vec<u32>) -> Result<Option<Person>, NoAnswer> {
+    pub fn by_uid(&self, uid: Uid, groups: Groups) -> Result<Option<Person>, NoAnswer> {
         self.ask(move || person(uid.as_u32(), &groups))
     }
 
@@ -106,9 +117,12 @@ impl Names {
         look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
     ) -> Result<T, NoAnswer> {
         let (reply, answer) = sync_channel(1);
+        let asked = monotonic();
         let job = Box::new(move || {
-            // Whoever asked may have given up.
-            let _ = reply.send(look_up());
+            // Whoever asked has given up by now; a slow database must not be asked for nothing.
+            if monotonic().saturating_duration_since(asked) < DEADLINE {
+                let _ = reply.send(look_up());
+            }
         });
         self.queue.try_send(job).map_err(|_| NoAnswer::TimedOut)?;
         answer.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
@@ -125,37 +139,42 @@ fn look_up_all(jobs: &Mutex<Receiver<Box<dyn FnOnce() + Send>>>) {
     }
 }
 
-fn person(uid: u32, groups: &[u32]) -> Result<Option<Person>, NoAnswer> {
+fn person(uid: u32, groups: &Groups) -> Result<Option<Person>, NoAnswer> {
     let Some(user) = found(User::from_uid(nix::unistd::Uid::from_raw(uid)))? else { return Ok(None) };
     let named = Uid::new(uid).zip(AccountName::new(&user.name).ok());
     let Some((uid, name)) = named else { return Ok(None) };
     let identity = Identity { uid, name };
     let mut member = Vec::new();
-    for gid in groups {
-        if is_member(&identity.name, user.gid, *gid)? {
-            member.push(*gid);
+    for gid in &groups.needed {
+        match is_member(&identity.name, user.gid, *gid)? {
+            Some(true) => member.push(*gid),
+            Some(false) => {}
+            None => return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist"))),
         }
+    }
+    if let Some(gid) = groups.optional
+        && is_member(&identity.name, user.gid, gid)? == Some(true)
+    {
+        member.push(gid);
     }
     Ok(Some(Person { identity, groups: member }))
 }
 
-/// Whether somebody is in a group. glibc's list of a user's groups swallows errors, so the group itself is read too:
+/// Whether somebody is in a group; `None` if there is no such group. glibc's list of a user's groups swallows errors, so the group itself is read too:
 /// one that cannot be read is an error (duo_unix CVE-2018-16838's lesson: unreadable is not "no").
-fn is_member(name: &AccountName, primary: Gid, gid: u32) -> Result<bool, NoAnswer> {
+fn is_member(name: &AccountName, primary: Gid, gid: u32) -> Result<Option<bool>, NoAnswer> {
     let gid = Gid::from_raw(gid);
-    let Some(group) = found(Group::from_gid(gid))? else {
-        return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist")));
-    };
+    let Some(group) = found(Group::from_gid(gid))? else { return Ok(None) };
     if primary == gid || group.mem.iter().any(|member| member == name.as_str()) {
-        return Ok(true);
+        return Ok(Some(true));
     }
     let name = std::ffi::CString::new(name.as_str()).map_err(|error| NoAnswer::Failed(error.to_string()))?;
     let all =
         nix::unistd::getgrouplist(&name, primary).map_err(|errno| NoAnswer::Failed(errno.to_string()))?;
-    Ok(all.contains(&gid))
+    Ok(Some(all.contains(&gid)))
 }
 
-/// "Not there" in any of the spellings that getpwnam(3) lists is an answer; anything else is not.
+/// "Not there" is an answer; an error is not.
 fn found<T>(result: nix::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
     match result {
         Ok(found) => Ok(found),
@@ -173,27 +192,36 @@ const DEADLINE: Duration = Duration::from_secs(2);
 mod tests {
     use super::*;
 
+    fn needed(gids: &[u32]) -> Groups {
+        Groups { needed: gids.to_vec(), optional: None }
+    }
+
     #[test]
     fn root_is_found_both_ways_and_strangers_are_not() {
         let names = Names::start().unwrap();
-        let root = names.by_name("root", vec![0]).unwrap().unwrap();
+        let root = names.by_name("root", needed(&[0])).unwrap().unwrap();
         assert_eq!(root.identity.uid, Uid::new(0).unwrap());
         assert_eq!(root.groups, [0]);
-        assert_eq!(names.by_uid(Uid::new(0).unwrap(), vec![]).unwrap().unwrap().identity, root.identity);
+        assert_eq!(
+            names.by_uid(Uid::new(0).unwrap(), Groups::default()).unwrap().unwrap().identity,
+            root.identity
+        );
         for nobody in ["no-such-user-here", "", "a:b", "root\n", "ROOT", "0", "root@example.org"] {
-            assert_eq!(names.by_name(nobody, vec![]).unwrap(), None, "{nobody:?}");
+            assert_eq!(names.by_name(nobody, Groups::default()).unwrap(), None, "{nobody:?}");
         }
     }
 
     #[test]
     fn the_overflow_user_is_nobody() {
-        assert_eq!(Names::start().unwrap().by_name("nobody", vec![]).unwrap(), None);
+        assert_eq!(Names::start().unwrap().by_name("nobody", Groups::default()).unwrap(), None);
     }
 
     #[test]
     fn a_group_that_cannot_be_read_is_no_answer() {
         let names = Names::start().unwrap();
-        assert!(matches!(names.by_name("root", vec![4_000_000_000]), Err(NoAnswer::Failed(_))));
+        assert!(matches!(names.by_name("root", needed(&[4_000_000_000])), Err(NoAnswer::Failed(_))));
+        let optional = Groups { needed: vec![], optional: Some(4_000_000_000) };
+        assert_eq!(names.by_name("root", optional).unwrap().unwrap().groups, [] as [u32; 0]);
         assert_eq!(names.group("root").unwrap(), Some(0));
         assert_eq!(names.group("0").unwrap(), Some(0));
         assert_eq!(names.group("no-such-group-here").unwrap(), None);
@@ -209,8 +237,8 @@ mod tests {
             let hang = move || assert!(gate.lock().unwrap().recv().is_err());
             names.queue.send(Box::new(hang)).unwrap();
         }
-        assert_eq!(names.by_name("root", vec![]), Err(NoAnswer::TimedOut));
+        assert_eq!(names.by_name("root", Groups::default()), Err(NoAnswer::TimedOut));
         drop(release);
-        assert!(names.by_name("root", vec![]).unwrap().is_some());
+        assert!(names.by_name("root", Groups::default()).unwrap().is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! The three questions to otpd, one connection each: nothing is kept between them, so a host may fork, and otpd may
 //! restart, while a person types.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) enum Fault {
         /// For the log.
         why: String,
     },
+    /// We could not even ask.
+    Unaskable(String),
     /// Somebody answers whom we must not believe.
     Untrusted(String),
     /// The daemon answered with an error.
@@ -92,7 +95,14 @@ impl From<ClientError> for Fault {
     fn from(error: ClientError) -> Self {
         let why = error.to_string();
         match error {
-            ClientError::Unreachable { .. } => Self::Silence { sent: false, why },
+            // Only a daemon that is not there. That this process may open no more files, say, is no silence: its
+            // caller may have seen to that.
+            ClientError::Unreachable { ref source, .. }
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
+                Self::Silence { sent: false, why }
+            }
+            ClientError::Unreachable { .. } => Self::Unaskable(why),
             ClientError::TimedOut { sent } | ClientError::Broken { sent, .. } => Self::Silence { sent, why },
             ClientError::Untrusted { .. } => Self::Untrusted(why),
             ClientError::Refused { .. } => Self::Unknown,
@@ -117,8 +127,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use otpd_proto::login::AnswerParameters;
     use otpd_proto::login::LoginParameters;
 
@@ -140,6 +148,8 @@ mod tests {
         let source = io::Error::from(io::ErrorKind::NotFound);
         let is_silence = |error: ClientError| matches!(Fault::from(error), Fault::Silence { .. });
         assert!(is_silence(ClientError::Unreachable { path: path.clone(), source }));
+        let source = io::Error::from_raw_os_error(libc::EMFILE);
+        assert!(!is_silence(ClientError::Unreachable { path: path.clone(), source }));
         assert!(is_silence(ClientError::TimedOut { sent: false }));
         assert!(!is_silence(ClientError::Untrusted { path, why: String::new() }));
         assert!(!is_silence(ClientError::Refused { error: "a.b.C".to_owned(), parameters: "{}".to_owned() }));

@@ -206,7 +206,7 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
     fn unavailable(&mut self, login: &Login, fault: Fault, say: &str) -> Outcome {
         let mut shown = say.to_owned();
         let (priority, why) = match fault {
-            Fault::Silence { why, .. } => (Priority::Error, why),
+            Fault::Silence { why, .. } | Fault::Unaskable(why) => (Priority::Error, why),
             Fault::Untrusted(why) => (Priority::Alert, why),
             Fault::Unknown => (Priority::Error, UNKNOWN_ANSWER.to_owned()),
             Fault::Error { name, say: told } => {

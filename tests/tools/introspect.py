@@ -140,7 +140,11 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     log_in(login_client.open("org.otpd.Login"), user, key)
     assert account.Status(user=user)["lanes"], "failures, and no lane shows them"
     assert account.Unlock(user=user)["opened"] == ["known"]
-    assert client.open("org.otpd.Login").Start({"user": "root", "service": "vlock"})["step"]["next"] == "not_required"
+    # On account.sock logins are for users; root has a socket of its own.
+    refused = error_of(client.open("org.otpd.Login").Start, {"user": "root", "service": "vlock"})
+    assert refused.error() == "org.varlink.service.PermissionDenied", refused
+    locker = login_client.open("org.otpd.Login").Start({"user": "root", "service": "vlock"})
+    assert locker["step"]["next"] == "not_required"
     assert admin.Accounts()["accounts"][0]["user"] == user
     assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
     assert account.Off(user=user)["retired"] == 1

@@ -54,9 +54,20 @@ fn print(log: &mut Log<'_>, tail: Option<u32>) -> Result<(), Failure> {
 
 /// Ends when nobody reads the output any more, or by an interrupt.
 fn follow(log: &mut Log<'_>) -> Result<Exit, Failure> {
+    let mut gone = false;
     loop {
         pause();
-        print(log, None)?;
+        match print(log, None) {
+            // A restart of otpd is when somebody is watching.
+            Err(failure) if failure.exit == Exit::Unreachable => {
+                if !gone {
+                    log.session.output.remark("otpd does not answer; waiting for it ...")?;
+                }
+                gone = true;
+            }
+            Err(failure) => return Err(failure),
+            Ok(()) => gone = false,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use serde_json::json;
 
 use super::Session;
 use super::proof;
+use super::protection;
+use super::status;
 use crate::cli;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -118,12 +120,17 @@ pub(crate) fn unbind(session: &Session, typed: cli::Unbind) -> Result<Exit, Fail
         let parameters = UnbindParameters { user: user.clone(), device: device.clone(), code };
         session.calls.call(account::UNBIND, &parameters)
     })?;
+    let wanted = unbound.remaining == 0 && !session.output.is_json();
+    let status = if wanted { Some(status::fetch(session, user)?) } else { None };
     session.output.result(&unbound, || {
         let removed =
             Line::from(format!("\"{}\" is removed; its codes no longer work.", unbound.device.name));
-        let left = match unbound.remaining {
-            0 => Line::new().then(Tone::Warn, "It was the last one: logins no longer ask for a code."),
-            number => format!("{} left.", super::count(number, "device is", "devices are")).into(),
+        let left = match (unbound.remaining, &status) {
+            (0, Some(status)) => {
+                let follows = protection::without_device(status);
+                Line::new().then(Tone::Warn, format!("It was the last one. {follows}"))
+            }
+            (number, _) => format!("{} left.", super::count(number, "device is", "devices are")).into(),
         };
         vec![removed, left]
     })?;

@@ -31,6 +31,7 @@ pub(crate) fn doctor(session: &Session) -> Result<Exit, Failure> {
     let answer = check_answer(session);
     let answers = answer.verdict != FAIL;
     checks.push(answer);
+    checks.push(check_stacks(Path::new("/etc/pam.d")));
     if answers {
         checks.extend(ask_daemon(session));
     }
@@ -92,6 +93,32 @@ fn check_socket(directory: &Path, name: &str, access: Access) -> Check {
     } else {
         check(name, OK, format!("mode {mode:04o}, belongs to {}", owner(found.uid())))
     }
+}
+
+/// Which services ask for codes at all. A stack that merely looks right is not looked into.
+fn check_stacks(directory: &Path) -> Check {
+    let name = "PAM";
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => return check(name, WARN, format!("{}: {}", directory.display(), reason(&error))),
+    };
+    let names_us = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains("pam_otp.so"))
+    };
+    let found = entries.filter_map(Result::ok).filter(|entry| names_us(&entry.path()));
+    let mut services: Vec<String> =
+        found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    services.sort();
+    if services.is_empty() {
+        let at = directory.display();
+        return check(
+            name,
+            WARN,
+            format!("no file in {at} names pam_otp.so, so no login asks. See pam_otp(8)"),
+        );
+    }
+    check(name, OK, format!("pam_otp.so stands in {}", services.join(", ")))
 }
 
 /// Root, otpd, or whoever asks: nobody else may stand between.
@@ -169,3 +196,21 @@ const FAIL: &str = "fail";
 /// Columns of a verdict.
 const VERDICT: usize = 6;
 const GET_INFO: &str = "org.varlink.service.GetInfo";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_that_ask_are_named_and_comments_do_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        write("su", "# auth required pam_otp.so\nauth required pam_unix.so\n");
+        let none = check_stacks(directory.path());
+        assert_eq!(none.verdict, WARN, "{}", none.say);
+        write("sudo", "auth required /opt/pam_otp.so debug\n");
+        write("sshd", "auth required pam_otp.so\naccount required pam_otp.so\n");
+        let some = check_stacks(directory.path());
+        assert_eq!((some.verdict.as_str(), some.say.as_str()), (OK, "pam_otp.so stands in sshd, sudo"));
+    }
+}

@@ -132,6 +132,15 @@ fn ending(roff: &mut Roff) {
     roff.control("TP", []);
     roff.text([bold("NO_COLOR")]);
     roff.text([roman("If set, no colours are used unless --color always is given.")]);
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([
+        bold("otpd"),
+        roman("(8), "),
+        bold("otpd.toml"),
+        roman("(5), "),
+        bold("pam_otp"),
+        roman("(8)"),
+    ]);
 }
 
 fn with_stop(sentence: &str) -> String {

@@ -2,6 +2,7 @@
 
 use otpd_proto::account;
 use otpd_proto::account::ProofParameters;
+use otpd_proto::account::Status;
 use otpd_proto::account::TurnedOff;
 use otpd_proto::account::Unlocked;
 use otpd_proto::admin;
@@ -50,10 +51,22 @@ pub(crate) fn unlock(session: &Session, typed: cli::Unlock) -> Result<Exit, Fail
         vec![if lanes.is_empty() {
             "Nothing was closed; there were no failures to forget.".into()
         } else {
-            format!("Codes are looked at again: {}.", lanes.join(", ")).into()
+            format!("Failures are forgotten, and codes are looked at again ({}).", lanes.join(", ")).into()
         }]
     })?;
     Ok(Exit::Ok)
+}
+
+/// What logins do once the account has no device.
+pub(super) fn without_device(status: &Status) -> String {
+    let user = &status.user;
+    let demanded = |since: i64| since <= status.now;
+    match (status.requirement.state.as_str(), status.requirement.since) {
+        ("required", Some(since)) if demanded(since) => {
+            format!("{user} must have a device and cannot log in without: root runs otpctl bind {user}")
+        }
+        _ => format!("Logins as {user} ask for no code until a device is bound: {user} runs otpctl bind"),
+    }
 }
 
 /// Retires every device of an account.
@@ -61,23 +74,22 @@ pub(crate) fn reset(session: &Session, typed: cli::Reset) -> Result<Exit, Failur
     if !typed.yes {
         let status = status::fetch(session, Some(typed.user.clone()))?;
         let devices = count(status.active_devices, "device is", "devices are");
-        let what = format!(
-            "{devices} retired and failed attempts are forgotten. Logins as {} ask for no code until a new device \
-             is bound.",
-            status.user
-        );
+        let what =
+            format!("{devices} retired and failed attempts are forgotten. {}", without_device(&status));
         agree(session, &what, &format!("Reset {}?", status.user))?;
     }
     let code = proof::given(session, typed.proof)?;
     let done: WasReset = proof::with_proof(session, code, |code| {
         session.calls.call(admin::RESET, &ResetParameters { user: typed.user.clone(), code })
     })?;
+    if session.output.is_json() {
+        session.output.object(&done)?;
+        return Ok(Exit::Ok);
+    }
+    let status = status::fetch(session, Some(typed.user.clone()))?;
     session.output.result(&done, || {
         let retired = count(done.retired, "device", "devices");
-        vec![
-            format!("{} was reset: {retired} retired.", typed.user).into(),
-            format!("To protect it again, {} runs: otpctl bind", typed.user).into(),
-        ]
+        vec![format!("{} was reset: {retired} retired.", typed.user).into(), without_device(&status).into()]
     })?;
     Ok(Exit::Ok)
 }

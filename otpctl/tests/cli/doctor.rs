@@ -31,7 +31,9 @@ fn set_mode(daemon: &Daemon, name: &str, mode: u32) {
 fn verdicts(ended: &Ended) -> Vec<(String, String)> {
     let word = |check: &Value, key: &str| check[key].as_str().unwrap().to_owned();
     let checks = ended.object()["checks"].as_array().unwrap().clone();
-    checks.iter().map(|check| (word(check, "check"), word(check, "verdict"))).collect()
+    // What this machine's PAM files name is not the tests' business; the check has tests of its own.
+    let checks = checks.iter().filter(|check| check["check"] != "PAM");
+    checks.map(|check| (word(check, "check"), word(check, "verdict"))).collect()
 }
 
 fn expect(ended: &Ended, code: i32, expected: &[(&str, &str)]) {
@@ -92,6 +94,7 @@ fn nothing_there_fails_without_asking_on() {
     let output = crate::support::otpctl(&["doctor", "--json", "--runtime-dir"]).arg(&path).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let checks = object["checks"].as_array().unwrap();
+    let checks: Vec<&Value> =
+        object["checks"].as_array().unwrap().iter().filter(|check| check["check"] != "PAM").collect();
     assert!(checks.len() == 4 && checks.iter().all(|check| check["verdict"] == "fail"), "{object}");
 }

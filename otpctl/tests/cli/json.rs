@@ -77,7 +77,7 @@ fn every_kind_of_refusal_has_its_exit_code_and_keeps_its_words() {
         ("locked", 4),
         ("not_permitted", 5),
         ("no_such_device", 1),
-        ("code_malformed", 1),
+        ("code_malformed", 4),
         ("last_device_required", 1),
     ];
     for (reason, code) in cases {

@@ -98,13 +98,33 @@ bob      1000  off, locked  1        never
 #[test]
 fn changes_say_what_follows_from_them() {
     let gone = json!({"device": device(&json!({"state": "retired"})), "remaining": 0});
-    let ended = Daemon::saying(reply(&gone)).run(&["unbind", "Phone"]);
-    assert!(ended.out.contains("It was the last one: logins no longer ask for a code."), "{}", ended.out);
+    for (requirement, follows) in [
+        (
+            json!({"state": "optional", "since": null, "why": "w"}),
+            "Logins as alice ask for no code until a device is bound",
+        ),
+        (
+            json!({"state": "required", "since": 0, "why": "w"}),
+            "cannot log in without: root runs otpctl bind alice",
+        ),
+        (
+            json!({"state": "required", "since": i64::MAX, "why": "w"}),
+            "ask for no code until a device is bound",
+        ),
+    ] {
+        let gone = gone.clone();
+        let daemon = Daemon::new(move |method, _| match method {
+            "Account.Status" => reply(&status(&json!({"requirement": requirement}))),
+            _ => reply(&gone),
+        });
+        let ended = daemon.run(&["unbind", "Phone"]);
+        assert!(ended.out.contains("It was the last one.") && ended.out.contains(follows), "{}", ended.out);
+    }
     let renamed = json!({"device": device(&json!({"name": "Old"}))});
     let ended = Daemon::saying(reply(&renamed)).run(&["rename", "1", "Old"]);
     assert_eq!(ended.out, "Device 1 is now called \"Old\".\n");
     let ended = Daemon::saying(reply(&json!({"opened": ["own"]}))).run(&["unlock"]);
-    assert_eq!(ended.out, "Codes are looked at again: with otpctl.\n");
+    assert_eq!(ended.out, "Failures are forgotten, and codes are looked at again (with otpctl).\n");
 }
 
 #[test]

@@ -31,18 +31,30 @@ pub struct Account {
     pub devices: Vec<Device>,
     /// The number that the next device gets.
     pub next_device: u32,
-    /// One for each of [`Lane::ALL`], in that order.
-    lanes: [Throttle; 4],
-    /// The last refusal of each lane that the next prompt should explain.
-    pub refusals: [Option<Refusal>; 4],
+    lanes: Lanes,
     /// Addresses with accepted codes, newest first, at most [`Account::SOURCES`].
     pub sources: Vec<(Source, UnixTime)>,
     /// When the grace of this account began: the first login at which protection was required of it.
     pub grace_since: Option<UnixTime>,
-    /// When a code of this account was last accepted on account.sock; administrators act on the strength of it.
+    /// When the owner last proved themselves as an administrator; they act on the strength of it for 10 minutes.
     pub stepped_up: Option<UnixTime>,
     /// Something the owner must be told at the next login.
     pub announce: Option<String>,
+}
+
+/// What each lane remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Lanes {
+    local: Place,
+    known: Place,
+    unknown: Place,
+    own: Place,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Place {
+    throttle: Throttle,
+    refusal: Option<Refusal>,
 }
 
 /// Why the last code of a lane was refused, for the next prompt.
@@ -101,7 +113,6 @@ impl Account {
             devices: Vec::new(),
             next_device: 1,
             lanes: Default::default(),
-            refusals: Default::default(),
             sources: Vec::new(),
             grace_since: None,
             stepped_up: None,
@@ -123,54 +134,29 @@ impl Account {
     /// The throttle of a lane.
     #[must_use]
     pub fn lane(&self, lane: Lane) -> &Throttle {
-        let [local, known, unknown, own] = &self.lanes;
-        match lane {
-            Lane::Local => local,
-            Lane::Known => known,
-            Lane::Unknown => unknown,
-            Lane::Own => own,
-        }
+        &self.place(lane).throttle
     }
 
     /// The throttle of a lane, to change it.
     pub fn lane_mut(&mut self, lane: Lane) -> &mut Throttle {
-        let [local, known, unknown, own] = &mut self.lanes;
-        match lane {
-            Lane::Local => local,
-            Lane::Known => known,
-            Lane::Unknown => unknown,
-            Lane::Own => own,
-        }
+        &mut self.place_mut(lane).throttle
     }
 
     /// What the next prompt of a lane should explain.
     #[must_use]
     pub fn refusal(&self, lane: Lane) -> Option<Refusal> {
-        let [local, known, unknown, own] = self.refusals;
-        match lane {
-            Lane::Local => local,
-            Lane::Known => known,
-            Lane::Unknown => unknown,
-            Lane::Own => own,
-        }
+        self.place(lane).refusal
     }
 
     /// Notes what the next prompt of a lane should explain.
     pub fn set_refusal(&mut self, lane: Lane, refusal: Option<Refusal>) {
-        let [local, known, unknown, own] = &mut self.refusals;
-        *match lane {
-            Lane::Local => local,
-            Lane::Known => known,
-            Lane::Unknown => unknown,
-            Lane::Own => own,
-        } = refusal;
+        self.place_mut(lane).refusal = refusal;
     }
 
     /// Opens every lane and names those that had failures.
     pub fn open_lanes(&mut self) -> Vec<Lane> {
         let failed: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| self.lane(*lane).failures > 0).collect();
         self.lanes = Default::default();
-        self.refusals = Default::default();
         failed
     }
 
@@ -197,12 +183,20 @@ impl Account {
         let live = || self.devices.iter().filter(|device| !matches!(device.state, State::Retired { .. }));
         live()
             .find(|device| device.name.as_str() == named)
-            .or_else(|| live().find(|device| named.parse() == Ok(device.id.0)))
+            .or_else(|| live().find(|device| named == device.id.to_string()))
     }
 
     /// The device of a number, to change it.
     pub fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.devices.iter_mut().find(|device| device.id == id)
+    }
+
+    /// Finds a pending device by its name or its number. An active one of the same name, which it may be about to
+    /// replace, does not stand in its way.
+    #[must_use]
+    pub fn find_pending(&self, named: &str, now: UnixTime) -> Option<&Device> {
+        let named = |device: &&Device| device.name.as_str() == named || device.id.to_string() == named;
+        self.devices.iter().filter(|device| device.is_pending(now)).find(named)
     }
 
     /// Whether a pending or active device has this name.
@@ -213,13 +207,16 @@ impl Account {
             .any(|device| !matches!(device.state, State::Retired { .. }) && device.name == *name)
     }
 
-    /// Retires pending devices whose time is over.
+    /// Drops pending devices whose time is over. What was never proven was never bound, so no record of it is kept
+    /// but in the audit log.
     pub fn expire_pending(&mut self, now: UnixTime) {
-        for device in &mut self.devices {
-            if matches!(device.state, State::Pending { expires, .. } if expires <= now) {
-                device.retire(now, "expired");
-            }
-        }
+        self.devices
+            .retain(|device| !matches!(device.state, State::Pending { expires, .. } if expires <= now));
+    }
+
+    /// Drops a pending device.
+    pub fn give_up(&mut self, id: DeviceId) {
+        self.devices.retain(|device| device.id != id || !matches!(device.state, State::Pending { .. }));
     }
 
     /// Adds a pending device. One of the same name that is still pending gives way: its owner began anew.
@@ -233,11 +230,8 @@ impl Account {
         {
             return Err(CannotBind::NameTaken);
         }
-        for device in &mut self.devices {
-            if device.name == new.name && device.is_pending(now) {
-                device.retire(now, &new.by);
-            }
-        }
+        self.devices
+            .retain(|device| device.name != new.name || !matches!(device.state, State::Pending { .. }));
         let live =
             self.devices.iter().filter(|device| !matches!(device.state, State::Retired { .. })).count();
         let leaving = usize::from(new.replaces.is_some());
@@ -264,7 +258,7 @@ impl Account {
     }
 
     /// Makes a proven device active and returns the name of the one it replaces. If it is the account's first, all
-    /// other pending devices are retired: they were begun without a code and must not become a second way in.
+    /// other pending devices are dropped: they were begun without a code and must not become a second way in.
     pub fn activate(&mut self, id: DeviceId, now: UnixTime, by: &str) -> Option<DeviceName> {
         let first = !self.is_protected();
         let replaces = match self.device_mut(id)?.state {
@@ -273,8 +267,7 @@ impl Account {
         };
         self.device_mut(id)?.state = State::Active { since: now };
         if first {
-            let others = self.devices.iter_mut().filter(|device| device.id != id && !device.is_active());
-            others.for_each(|device| device.retire(now, by));
+            self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
         }
         let old = self.device_mut(replaces?)?;
         old.retire(now, by);
@@ -284,11 +277,30 @@ impl Account {
     /// Retires every device and forgets the throttle. Returns how many were active.
     pub fn retire_all(&mut self, now: UnixTime, by: &str) -> u32 {
         let active = u32::try_from(self.active().count()).unwrap_or(u32::MAX);
+        self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
         self.devices.iter_mut().for_each(|device| device.retire(now, by));
         self.open_lanes();
         self.sources.clear();
         self.stepped_up = None;
         active
+    }
+
+    fn place(&self, lane: Lane) -> &Place {
+        match lane {
+            Lane::Local => &self.lanes.local,
+            Lane::Known => &self.lanes.known,
+            Lane::Unknown => &self.lanes.unknown,
+            Lane::Own => &self.lanes.own,
+        }
+    }
+
+    fn place_mut(&mut self, lane: Lane) -> &mut Place {
+        match lane {
+            Lane::Local => &mut self.lanes.local,
+            Lane::Known => &mut self.lanes.known,
+            Lane::Unknown => &mut self.lanes.unknown,
+            Lane::Own => &mut self.lanes.own,
+        }
     }
 
     /// Notes an accepted code on its device.

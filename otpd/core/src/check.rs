@@ -187,7 +187,10 @@ fn judge(account: &Account, looks: &[Look], now: UnixTime) -> Verdict {
     match spent.and_then(|id| account.devices.iter().find(|device| device.id == id)) {
         Some(device) if is_ahead(device, now) => Verdict::ClockWentBack { device: device.id },
         Some(device) => Verdict::Used { device: device.id, next: next_code(device, now) },
-        None => Verdict::Wrong { near: looks.iter().find_map(|look| Some((look.device, look.near?))) },
+        None => match all_ahead(account, now) {
+            Some(device) => Verdict::ClockWentBack { device },
+            None => Verdict::Wrong { near: looks.iter().find_map(|look| Some((look.device, look.near?))) },
+        },
     }
 }
 
@@ -195,6 +198,13 @@ fn judge(account: &Account, looks: &[Look], now: UnixTime) -> Verdict {
 #[must_use]
 pub fn is_ahead(device: &Device, now: UnixTime) -> bool {
     device.last_step.is_some_and(|last| last.distance(device.centre(now)) > WINDOW)
+}
+
+/// The first device, if the clock went back behind all of them. The phone may well be right then; and no code of these
+/// devices could be accepted, so there is nothing to gain by guessing.
+fn all_ahead(account: &Account, now: UnixTime) -> Option<DeviceId> {
+    let first = account.active().next()?.id;
+    account.active().all(|device| is_ahead(device, now)).then_some(first)
 }
 
 /// When a device whose current code is spent shows the next one.

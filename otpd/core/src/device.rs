@@ -21,7 +21,7 @@ impl fmt::Display for DeviceId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedKey(pub Vec<u8>);
 
-/// Where a device is in its life. It only moves forward: pending → active → retired, or pending → retired.
+/// Where a device is in its life. It only moves forward: pending → active → retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// Made, not yet proven.
@@ -125,14 +125,10 @@ impl Device {
         self.last_step = Some(self.last_step.map_or(step, |last| last.max(step)));
     }
 
-    /// Takes it out of use for good. The sealed key goes too; the row stays.
+    /// Takes an active device out of use for good. The sealed key goes too; the row stays.
     pub fn retire(&mut self, now: UnixTime, by: &str) {
-        let activated = match self.state {
-            State::Active { since } => Some(since),
-            State::Pending { .. } => None,
-            State::Retired { .. } => return,
-        };
-        self.state = State::Retired { activated, at: now, by: by.to_owned() };
+        let State::Active { since } = self.state else { return };
+        self.state = State::Retired { activated: Some(since), at: now, by: by.to_owned() };
         self.key = SealedKey(Vec::new());
     }
 }

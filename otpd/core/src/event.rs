@@ -25,6 +25,8 @@ pub enum Kind {
     Unlock,
     /// An account was reset.
     Reset,
+    /// An administrator gave a code of their own.
+    StepUp,
     /// An administrator read what is not their own.
     Read,
     /// The daemon started, stopped, or read its configuration.
@@ -45,6 +47,7 @@ impl Kind {
             Self::Off => "off",
             Self::Unlock => "unlock",
             Self::Reset => "reset",
+            Self::StepUp => "step_up",
             Self::Read => "read",
             Self::Daemon => "daemon",
         }

@@ -45,6 +45,9 @@ pub enum BadName {
     /// More bytes or characters than its kind allows.
     #[error("the name is too long")]
     TooLong,
+    /// Digits alone.
+    #[error("digits alone would look like a device's number")]
+    OnlyDigits,
     /// Control characters, or characters that steer the text around them.
     #[error("the name has characters that cannot be shown")]
     Unprintable,
@@ -95,7 +98,7 @@ impl DeviceName {
             return Err(BadName::TooLong);
         }
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(BadName::Unprintable);
+            return Err(BadName::OnlyDigits);
         }
         Ok(Self(name.to_owned()))
     }
@@ -153,7 +156,8 @@ mod tests {
         assert!(DeviceName::new(&"é".repeat(32)).is_ok());
         assert_eq!(DeviceName::new(&"é".repeat(33)), Err(BadName::TooLong));
         assert_eq!(DeviceName::new("  "), Err(BadName::Empty));
-        for bad in ["a\x1b[2J", "a\nb", "a\u{202e}b", "12"] {
+        assert_eq!(DeviceName::new("12"), Err(BadName::OnlyDigits));
+        for bad in ["a\x1b[2J", "a\nb", "a\u{202e}b"] {
             assert_eq!(DeviceName::new(bad), Err(BadName::Unprintable), "{bad:?}");
         }
     }

@@ -12,11 +12,12 @@ use crate::totp::Parameters;
 pub fn uri(issuer: &str, account: &str, key: &Key, parameters: Parameters) -> Zeroizing<String> {
     let issuer = escape(&issuer.replace(':', " "));
     let account = escape(&account.replace(':', " "));
-    let mut uri = Zeroizing::new(String::with_capacity(512));
-    uri.push_str("otpauth://totp/");
-    for part in [issuer.as_str(), ":", &account, "?secret=", &key.expose_base32(), "&issuer=", &issuer] {
-        uri.push_str(part);
-    }
+    let secret = key.expose_base32();
+    let parts = ["otpauth://totp/", &issuer, ":", &account, "?secret=", &secret, "&issuer=", &issuer];
+    // Room for everything at once: a string that grows leaves a copy of the key behind.
+    let room = parts.iter().map(|part| part.len()).sum::<usize>().saturating_add(64);
+    let mut uri = Zeroizing::new(String::with_capacity(room));
+    parts.iter().for_each(|part| uri.push_str(part));
     let default = Parameters::default();
     if parameters.algorithm() != default.algorithm() {
         uri.push_str("&algorithm=");

@@ -130,8 +130,9 @@ pub trait Registry: Send + Sync + 'static {
     /// because a log cannot be written. Returns whether there was room for it.
     fn record_soon(&self, event: Event) -> bool;
 
-    /// Retires everything that is bound to the name or the uid and frees both for a new account. Returns how many
-    /// devices were active.
+    /// Retires everything that is bound to the name and frees name and uid for a new account. What another name has
+    /// under this uid stays bound, but matches nobody until it is detached itself. Returns how many devices were
+    /// active.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].

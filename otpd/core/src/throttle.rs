@@ -92,11 +92,13 @@ impl Throttle {
         if self.failures >= Self::CLOSES_AT {
             return Gate::Closed;
         }
-        let Some(last) = self.last else { return Gate::Open };
-        if last > now {
+        let Some(mut last) = self.last else { return Gate::Open };
+        // A little ahead is only another call that was decided first.
+        if last.since(now) > JITTER {
+            last = now;
             self.last = Some(now);
         }
-        let until = last.min(now).plus(wait_after(self.failures));
+        let until = last.plus(wait_after(self.failures));
         if until > now { Gate::Wait(until) } else { Gate::Open }
     }
 
@@ -109,7 +111,7 @@ impl Throttle {
     /// A wrong code was looked at.
     pub fn fail(&mut self, now: UnixTime) {
         self.failures = self.failures.saturating_add(1).min(Self::CLOSES_AT);
-        self.last = Some(now);
+        self.last = self.last.max(Some(now));
     }
 
     /// A right code was accepted in this lane, or somebody opened it.
@@ -126,6 +128,7 @@ fn wait_after(failures: u32) -> Duration {
     FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_WAIT)
 }
 
+const JITTER: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 

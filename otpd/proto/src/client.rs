@@ -3,6 +3,7 @@
 //! Runs inside sshd, sudo and screen lockers: it starts no thread, never sleeps, raises no SIGPIPE, leaks no
 //! descriptor over exec, and never takes descriptor 0, 1 or 2, which a host may have closed.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
@@ -38,7 +39,15 @@ use crate::message::encode_call;
 /// A connection to `otpd`, for as many calls as fit into its deadline.
 pub struct Client {
     socket: OwnedFd,
-    deadline: Instant,
+    deadline: Deadline,
+}
+
+/// The end of all waiting. A host may have been stopped (the caller of sudo may stop it) while the daemon was quick, so
+/// the time that passed is not believed until a wait of [`LAST_WAIT`] has really found nothing; the count keeps a
+/// server that drips from making use of that.
+struct Deadline {
+    at: Instant,
+    late: Cell<u8>,
 }
 
 /// Why a call has no result.
@@ -117,10 +126,10 @@ impl Client {
     pub fn connect(path: &Path, within: Duration) -> Result<Self, ClientError> {
         let unreachable =
             |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
-        let deadline = deadline_in(within);
+        let deadline = Deadline::within(within);
         let owner = check_directory(path)?;
         let socket = new_socket().map_err(unreachable)?;
-        connect_until(&socket, path, deadline)?;
+        connect_until(&socket, path, &deadline)?;
         let peer =
             nix::sys::socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(unreachable)?.uid();
         if peer != 0 && peer != owner {
@@ -128,11 +137,6 @@ impl Client {
             return Err(ClientError::Untrusted { path: path.to_owned(), why });
         }
         Ok(Self { socket, deadline })
-    }
-
-    /// Starts a new deadline, for a caller that waited for a person in between.
-    pub fn extend(&mut self, within: Duration) {
-        self.deadline = deadline_in(within);
     }
 
     /// Calls `method` and returns its result.
@@ -181,7 +185,7 @@ impl Client {
         let whole = message.len();
         while !message.is_empty() {
             let sent = message.len() < whole;
-            wait(&self.socket, PollFlags::POLLOUT, self.deadline, sent)?;
+            wait(&self.socket, PollFlags::POLLOUT, &self.deadline, sent)?;
             let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
             match nix::sys::socket::send(self.socket.as_raw_fd(), message, flags) {
                 Ok(written) => message = message.get(written..).unwrap_or_default(),
@@ -194,7 +198,7 @@ impl Client {
 
     fn receive(&self, inbox: &mut Inbox) -> Result<(), ClientError> {
         let broken = |why: &str| ClientError::Broken { sent: true, why: why.to_owned() };
-        wait(&self.socket, PollFlags::POLLIN, self.deadline, true)?;
+        wait(&self.socket, PollFlags::POLLIN, &self.deadline, true)?;
         let mut chunk = [0_u8; 4096];
         let received = nix::sys::socket::recv(self.socket.as_raw_fd(), &mut chunk, MsgFlags::MSG_DONTWAIT);
         let outcome = match received {
@@ -240,12 +244,12 @@ fn new_socket() -> Result<OwnedFd, Errno> {
 }
 
 /// A full backlog makes connect wait, and only a send timeout set before bounds that.
-fn connect_until(socket: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), ClientError> {
+fn connect_until(socket: &OwnedFd, path: &Path, deadline: &Deadline) -> Result<(), ClientError> {
     let unreachable =
         |source: Errno| ClientError::Unreachable { path: path.to_owned(), source: source.into() };
     let address = UnixAddr::new(path).map_err(unreachable)?;
     loop {
-        let left = left_until(deadline).ok_or(ClientError::TimedOut { sent: false })?;
+        let left = deadline.left().ok_or(ClientError::TimedOut { sent: false })?;
         let timeout = TimeVal::new(
             i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             i64::from(left.subsec_micros()).max(1),
@@ -260,13 +264,14 @@ fn connect_until(socket: &OwnedFd, path: &Path, deadline: Instant) -> Result<(),
     }
 }
 
-fn wait(socket: &OwnedFd, events: PollFlags, deadline: Instant, sent: bool) -> Result<(), ClientError> {
+fn wait(socket: &OwnedFd, events: PollFlags, deadline: &Deadline, sent: bool) -> Result<(), ClientError> {
     loop {
-        let left = left_until(deadline).ok_or(ClientError::TimedOut { sent })?;
+        let left = deadline.left().ok_or(ClientError::TimedOut { sent })?;
         let timeout =
             PollTimeout::try_from(left.saturating_add(Duration::from_millis(1))).unwrap_or(PollTimeout::MAX);
         match nix::poll::poll(&mut [PollFd::new(socket.as_fd(), events)], timeout) {
-            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(0) => return Err(ClientError::TimedOut { sent }),
+            Err(Errno::EINTR) => {}
             Ok(_) => return Ok(()),
             Err(errno) => return Err(ClientError::Broken { sent, why: said(errno) }),
         }
@@ -278,16 +283,28 @@ fn said(errno: Errno) -> String {
     io::Error::from(errno).to_string()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]
-fn deadline_in(within: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(within).unwrap_or(now)
+impl Deadline {
+    #[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]
+    fn within(within: Duration) -> Self {
+        let now = Instant::now();
+        Self { at: now.checked_add(within).unwrap_or(now), late: Cell::new(0) }
+    }
+
+    /// How long the next wait may take; `None` if there have been enough.
+    #[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]
+    fn left(&self) -> Option<Duration> {
+        let left = self.at.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Some(left.max(LAST_WAIT));
+        }
+        let late = self.late.get();
+        self.late.set(late.saturating_add(1));
+        (late < MOST_LATE_WAITS).then_some(LAST_WAIT)
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the monotonic deadline of a call")]
-fn left_until(deadline: Instant) -> Option<Duration> {
-    deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
-}
+const LAST_WAIT: Duration = Duration::from_secs(1);
+const MOST_LATE_WAITS: u8 = 4;
 
 #[cfg(test)]
 mod tests;

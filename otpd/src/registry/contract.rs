@@ -155,8 +155,10 @@ fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {
     bind(&**registry, &who(1000, "alice"), "phone");
     bind(&**registry, &who(1001, "bob"), "phone");
     bind(&**registry, &who(1002, "carol"), "phone");
-    assert_eq!(registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap(), 2);
+    assert_eq!(registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap(), 1);
     assert_eq!(registry.find(&who(1001, "alice")).unwrap(), None);
+    // bob had that uid. He is refused, not let in without a code.
+    assert_eq!(registry.find(&who(1005, "bob")), Err(RegistryError::Conflict));
     let made = registry.change_or_create(&who(1001, "alice"), |account, _| account.id).unwrap();
     assert!(made.0 > 3, "{made:?}");
     assert!(registry.find(&who(1002, "carol")).unwrap().unwrap().is_protected());

@@ -134,13 +134,15 @@ impl Registry for Memory {
 
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
         let mut rows = self.rows();
-        let is_theirs =
-            |account: &Account| account.identity.uid == who.uid || account.identity.name == who.name;
-        let (theirs, others) = std::mem::take(&mut rows.accounts).into_iter().partition(is_theirs);
+        let is_theirs = |account: &Account| account.identity.name == who.name;
+        let (mut theirs, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut rows.accounts).into_iter().partition(is_theirs);
         rows.accounts = others;
-        let mut theirs: Vec<Account> = theirs;
         let active = theirs.iter_mut().map(|account| account.retire_all(now, by)).sum();
         rows.detached.extend(theirs);
+        let nobody = Uid::new(u32::MAX - 2).unwrap();
+        let same_uid = rows.accounts.iter_mut().filter(|account| account.identity.uid == who.uid);
+        same_uid.for_each(|account| account.identity.uid = nobody);
         rows.record(event);
         Ok(active)
     }

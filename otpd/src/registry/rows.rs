@@ -63,6 +63,11 @@ pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -
             save_device(connection, after.id, device)?;
         }
     }
+    for device in &before.devices {
+        if !after.devices.iter().any(|kept| kept.id == device.id) {
+            drop_device(connection, after.id, device.id)?;
+        }
+    }
     for lane in Lane::ALL {
         if before.lane(lane) != after.lane(lane) || before.refusal(lane) != after.refusal(lane) {
             save_lane(connection, after, lane)?;
@@ -74,22 +79,25 @@ pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -
     Ok(())
 }
 
-/// Adds an event to the audit log.
+/// Adds an event to the audit log, each of its texts cut to what a system has: whoever may cause events must not be able
+/// to fill the log with what they like.
 pub(crate) fn record(connection: &Connection, event: &Event) -> Result<(), RegistryError> {
     let mut statement = connection.prepare_cached(INSERT_EVENT).map_err(unavailable)?;
+    let cut = |text: &str| text.chars().take(LONGEST_TEXT).collect::<String>();
+    let optional = |text: &Option<String>| text.as_deref().map(cut);
     let done = statement.execute(params![
         event.at.0,
-        event.user,
+        cut(&event.user),
         event.uid.map(Uid::as_u32),
-        event.actor,
+        cut(&event.actor),
         event.kind.as_str(),
         event.decision.as_str(),
         event.reason.as_str(),
-        event.service,
-        event.address,
-        event.device,
+        optional(&event.service),
+        optional(&event.address),
+        optional(&event.device),
         event.lane.map(Lane::as_str),
-        event.detail,
+        optional(&event.detail),
     ]);
     done.map(drop).map_err(unavailable)
 }
@@ -255,6 +263,13 @@ fn save_device(connection: &Connection, account: AccountId, device: &Device) -> 
     done.map(drop).map_err(unavailable)
 }
 
+fn drop_device(connection: &Connection, account: AccountId, id: DeviceId) -> Result<(), RegistryError> {
+    let mut statement = connection
+        .prepare_cached("DELETE FROM device WHERE account = ?1 AND id = ?2")
+        .map_err(unavailable)?;
+    statement.execute(params![account.0, id.0]).map(drop).map_err(unavailable)
+}
+
 fn save_lane(connection: &Connection, account: &Account, lane: Lane) -> Result<(), RegistryError> {
     let (throttle, refusal) = (account.lane(lane), account.refusal(lane));
     let done = if *throttle == Throttle::default() && refusal.is_none() {
@@ -289,6 +304,9 @@ fn save_sources(connection: &Connection, account: &Account) -> Result<(), Regist
     }
     Ok(())
 }
+
+/// Characters of each text of an event.
+const LONGEST_TEXT: usize = 256;
 
 const SELECT_ACCOUNT: &str =
     "SELECT *, uid IS ?1 AND name IS ?2 AS both FROM account WHERE uid = ?1 OR name = ?2";

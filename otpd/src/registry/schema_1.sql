@@ -45,6 +45,9 @@ CREATE TABLE device (
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
 
+-- What a login loads, however many devices an account had before.
+CREATE INDEX device_live ON device (account, id) WHERE state <> 'retired';
+
 -- One row for each lane with failures or a refusal to explain.
 CREATE TABLE lane (
     account       INTEGER NOT NULL REFERENCES account (id),

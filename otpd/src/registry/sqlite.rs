@@ -179,12 +179,11 @@ impl Registry for Sqlite {
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
         let (who, by) = (who.clone(), by.to_owned());
         self.write(move |connection, journal| {
-            let key = params![who.uid.as_u32(), who.name.as_str()];
-            let active = connection.query_row(COUNT_ACTIVE, key, |row| row.get(0)).map_err(unavailable)?;
-            let key = params![who.uid.as_u32(), who.name.as_str(), now.0, by];
-            connection.execute(RETIRE_ALL, key).map_err(unavailable)?;
-            let key = params![who.uid.as_u32(), who.name.as_str()];
-            connection.execute(DETACH, key).map_err(unavailable)?;
+            let (uid, name) = (who.uid.as_u32(), who.name.as_str());
+            let active = connection.query_row(COUNT_ACTIVE, [name], |row| row.get(0)).map_err(unavailable)?;
+            connection.execute(RETIRE_ALL, params![name, now.0, by]).map_err(unavailable)?;
+            connection.execute(DETACH_NAME, [name]).map_err(unavailable)?;
+            connection.execute(FREE_UID, [uid]).map_err(unavailable)?;
             journal.record(event);
             Ok(active)
         })
@@ -264,8 +263,11 @@ fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
 }
 
 const COUNT_ACTIVE: &str = "SELECT count(*) FROM device WHERE state = 'active' AND \
-    account IN (SELECT id FROM account WHERE uid = ?1 OR name = ?2)";
-const RETIRE_ALL: &str = "UPDATE device SET state = 'retired', key = x'', retired = ?3, retired_by = ?4 \
-    WHERE state <> 'retired' AND account IN (SELECT id FROM account WHERE uid = ?1 OR name = ?2)";
-const DETACH: &str = "UPDATE account SET former = format('%s (uid %d)', name, uid), uid = NULL, name = NULL \
-    WHERE uid = ?1 OR name = ?2";
+    account IN (SELECT id FROM account WHERE name = ?1)";
+const RETIRE_ALL: &str = "UPDATE device SET state = 'retired', key = x'', retired = ?2, retired_by = ?3 \
+    WHERE state <> 'retired' AND account IN (SELECT id FROM account WHERE name = ?1)";
+const DETACH_NAME: &str = "UPDATE account SET former = format('%s (uid %d)', name, uid), uid = NULL, name = NULL \
+    WHERE name = ?1";
+/// The row of another name keeps its devices: with a name and no uid it matches nobody, so its owner is refused rather
+/// than let in without a code, until root clears that as well.
+const FREE_UID: &str = "UPDATE account SET uid = NULL WHERE uid = ?1";

@@ -127,7 +127,13 @@ fn write_all(connection: Connection, jobs: &Receiver<Box<dyn Work>>, sink: &Sink
 
 fn write_batch(connection: &Connection, batch: &mut [Box<dyn Work>]) -> Result<(), RegistryError> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable)?;
-    batch.iter_mut().for_each(|work| work.run(connection));
+    for work in batch {
+        work.run(connection);
+        // On some errors SQLite rolls the whole transaction back by itself; what follows would commit one by one.
+        if connection.is_autocommit() {
+            return Err(RegistryError::Unavailable("the registry could not be written".into()));
+        }
+    }
     let committed = connection.execute_batch("COMMIT").map_err(unavailable);
     if committed.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");

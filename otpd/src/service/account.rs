@@ -105,8 +105,9 @@ impl<R: Registry> Service<R> {
         let named = call.device.clone();
         let asked = Asked { request: Request::Rename, kind: Kind::Rename, code: call.code.as_ref(), now };
         self.change_permitted(&parties, &asked, move |account, event| {
-            let id = account.find(&named).ok_or_else(|| no_such_device(&named))?.id;
-            event.device = Some(named);
+            let device = account.find(&named).ok_or_else(|| no_such_device(&named))?;
+            let id = device.id;
+            event.device = Some(device.name.to_string());
             event.detail = Some(format!("now {:?}", name.as_str()));
             if account.has_name(&name) {
                 let say =
@@ -143,6 +144,7 @@ impl<R: Registry> Service<R> {
             let device = account.device_mut(id).ok_or_else(|| no_such_device(&named))?;
             device.retire(now, by);
             let device = wire_device(device);
+            account.give_up(id);
             let remaining = u32::try_from(account.active().count()).unwrap_or(u32::MAX);
             Ok(wire::Unbound { device, remaining })
         })
@@ -256,7 +258,10 @@ pub(super) fn wire_device(device: &Device) -> wire::Device {
 
 /// The refusal for a device that is not there.
 pub(super) fn no_such_device(named: &str) -> Failure {
-    Failure::refused(Reason::NoSuchDevice, format!("There is no device {named:?}. See: otpctl devices"))
+    Failure::refused(
+        Reason::NoSuchDevice,
+        format!("This account has no device {named:?}; otpctl devices lists those it has."),
+    )
 }
 
 fn requirement(parties: &Parties, account: Option<&Account>, now: UnixTime) -> wire::Requirement {
@@ -283,4 +288,5 @@ fn lanes(account: &Account, now: UnixTime) -> Vec<wire::Lane> {
     seen.collect()
 }
 
-const PAGE: u32 = 100;
+/// As many as surely fit into a message.
+const PAGE: u32 = 40;

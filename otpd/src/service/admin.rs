@@ -1,5 +1,7 @@
 //! Administration: lists, reset, the audit log, the daemon's own health.
 
+use std::sync::PoisonError;
+
 use otpd_core::event::Decision;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
@@ -139,7 +141,18 @@ impl<R: Registry> Service<R> {
                 &format!("the kernel does not say whether it is synchronised; it is {time}"),
             ),
         };
-        Ok(wire::Doctor { checks: vec![registry, self.check_room(), clock] })
+        Ok(wire::Doctor { checks: vec![registry, self.check_room(), self.check_configuration(), clock] })
+    }
+
+    /// Whether otpd would start again with the configuration that it last looked at.
+    fn check_configuration(&self) -> wire::Check {
+        match &*self.bad_configuration.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => check("configuration", "ok", "in use as last read"),
+            Some(why) => {
+                let say = format!("the last reload was refused, and otpd will not start with it: {why}");
+                check("configuration", "fail", &say)
+            }
+        }
     }
 
     /// Free space where the registry is: without it no code can be spent, so nobody protected can log in.

@@ -85,11 +85,15 @@ impl<R: Registry> Service<R> {
         let (named, by) = (call.device.clone(), parties.caller.identity.name.to_string());
         let asked = Asked { request: Request::Confirm, kind: Kind::Confirm, code: None, now };
         self.change_permitted(&parties, &asked, move |account, event| {
-            let id = pending(account, &named)?;
+            let id = pending(account, &named, now)?;
             event.device = account.device_mut(id).map(|device| device.name.to_string());
             let Some(offset) = prove(account, id, &code, now, &*keys)? else {
-                return Err(count_wrong(account, id, now, &by));
+                return Err(count_wrong(account, id, now));
             };
+            // Another device with the same key may have been proven since this one was begun.
+            if let Some(device) = account.device_mut(id).cloned() {
+                check_key(account, &keys.open(account, &device)?, &keys)?;
+            }
             activate(account, id, offset, now, &by).ok_or_else(|| no_such_device(&named))
         })
     }
@@ -136,15 +140,7 @@ impl Wanted {
         by: &str,
         now: UnixTime,
     ) -> Result<DeviceId, Failure> {
-        for device in account.active() {
-            if keys.open(account, device)?.expose_bytes() == self.key.expose_bytes() {
-                let say = format!(
-                    "This key is bound already, as {:?}: one entry serves both phones.",
-                    device.name.as_str()
-                );
-                return Err(Failure::refused(Reason::KeyInUse, say));
-            }
-        }
+        check_key(account, &self.key, keys)?;
         let replaces = match self.replaces.as_deref() {
             Some(named) => {
                 let device = account.find(named).filter(|device| device.is_active());
@@ -152,7 +148,10 @@ impl Wanted {
             }
             None => None,
         };
-        let name = self.name.clone().unwrap_or_else(|| free_name(account));
+        // Without a name of its own, the new device takes over that of the one it replaces.
+        let old = replaces.and_then(|id| account.devices.iter().find(|device| device.id == id));
+        let taken_over = old.map(|device| device.name.clone());
+        let name = self.name.clone().or(taken_over).unwrap_or_else(|| free_name(account));
         let key = keys.seal(account.id, DeviceId(account.next_device), &self.key)?;
         let new = NewDevice {
             name: name.clone(),
@@ -181,6 +180,18 @@ impl Wanted {
     }
 }
 
+/// One key is one device, however many phones have it: twice, each of its codes would work twice.
+fn check_key(account: &Account, key: &Key, keys: &Keys) -> Result<(), Failure> {
+    for device in account.active() {
+        if keys.open(account, device)?.expose_bytes() == key.expose_bytes() {
+            let name = device.name.as_str();
+            let say = format!("This key is bound already, as {name:?}: one entry serves both phones.");
+            return Err(Failure::refused(Reason::KeyInUse, say));
+        }
+    }
+    Ok(())
+}
+
 /// A clock that was never set makes every code wrong from the day it is.
 fn check_clock(now: UnixTime) -> Result<(), Failure> {
     if !clock::is_unset(now) {
@@ -207,30 +218,29 @@ fn free_name(account: &Account) -> DeviceName {
     }
 }
 
-fn pending(account: &Account, named: &str) -> Result<DeviceId, Failure> {
-    match account.find(named) {
-        Some(device) if device.is_active() => Err(Failure::refused(
-            Reason::PendingExpired,
-            format!("{:?} is bound already; there is nothing to confirm.", device.name.as_str()),
-        )),
-        Some(device) => Ok(device.id),
-        None => Err(Failure::refused(
-            Reason::PendingExpired,
-            format!(
-                "No device {named:?} is waiting to be confirmed; it waits 10 minutes. Begin anew: otpctl bind"
-            ),
-        )),
+fn pending(account: &Account, named: &str, now: UnixTime) -> Result<DeviceId, Failure> {
+    if let Some(device) = account.find_pending(named, now) {
+        return Ok(device.id);
     }
+    let say = match account.find(named) {
+        Some(device) => format!("{:?} is bound already; there is nothing to confirm.", device.name.as_str()),
+        None => {
+            format!(
+                "No device {named:?} is waiting to be confirmed; it waits 10 minutes. Begin anew with otpctl bind."
+            )
+        }
+    };
+    Err(Failure::refused(Reason::PendingExpired, say))
 }
 
-fn count_wrong(account: &mut Account, id: DeviceId, now: UnixTime, by: &str) -> Failure {
+fn count_wrong(account: &mut Account, id: DeviceId, now: UnixTime) -> Failure {
     let Some(device) = account.device_mut(id) else { return wrong_code(now) };
     if let Life::Pending { tries, .. } = &mut device.state {
         *tries = tries.saturating_add(1);
         if *tries >= Account::PENDING_TRIES {
-            device.retire(now, by);
+            account.give_up(id);
             let say = format!(
-                "{} wrong codes; this device was given up. Begin anew: otpctl bind",
+                "{} wrong codes; this device was given up. Begin anew with otpctl bind.",
                 Account::PENDING_TRIES
             );
             return Failure::refused(Reason::PendingExpired, say);
@@ -244,11 +254,11 @@ fn activate(account: &mut Account, id: DeviceId, offset: i64, now: UnixTime, by:
     let retired = account.activate(id, now, by).map(|name| name.to_string());
     let device = wire_device(account.devices.iter().find(|device| device.id == id)?);
     if first {
+        let name = if device.name.is_ascii() { format!(" ({:?})", device.name) } else { String::new() };
         account.announce = Some(format!(
-            "Login protection was turned on at {} {} with the device {:?}. If that was not you, tell an administrator.",
+            "Login protection was turned on {} {}{name}; not you? Tell an administrator.",
             prompt::date(now),
             prompt::clock(now),
-            device.name
         ));
     }
     Some(Confirmed {

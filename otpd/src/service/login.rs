@@ -28,14 +28,16 @@ use super::Failure;
 use super::Service;
 use super::blank_event;
 use super::prompt;
-use super::role;
+use crate::clock;
 use crate::keys::KeyError;
 use crate::keys::Keys;
+use crate::names::Groups;
 use crate::names::Person;
 use crate::peer::Door;
 use crate::peer::Peer;
 use crate::permit::Permit;
 use crate::permit::Request;
+use crate::permit::Role;
 use crate::permit::State;
 use crate::permit::permit;
 use crate::settings::Settings;
@@ -64,7 +66,9 @@ impl<R: Registry> Service<R> {
             }
             account => {
                 let step = self.unprotected(&scene, person, account.as_ref(), now, Kind::Login)?;
-                Ok(step.unwrap_or_else(|| ask(prompt::plain(person.identity.name.as_str()))))
+                let plain = prompt::plain(person.identity.name.as_str());
+                let prompt = if scene.settings.say_why { format!("{NO_DEVICE} {plain}") } else { plain };
+                Ok(step.unwrap_or_else(|| ask(prompt)))
             }
         }
     }
@@ -78,13 +82,14 @@ impl<R: Registry> Service<R> {
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
+        // The form comes first: it must not tell who exists.
+        let Ok(code) = Code::parse(answer.expose_secret()) else {
+            self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::CodeMalformed))?;
+            return Ok(scene.told("That is no code. A code is 6 to 8 digits.".into()));
+        };
         let Some(person) = scene.person.clone() else {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
             return Ok(scene.wrong(now));
-        };
-        let Ok(code) = Code::parse(answer.expose_secret()) else {
-            self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::CodeMalformed))?;
-            return Ok(refuse("That is no code. A code is 6 to 8 digits."));
         };
         let (keys, deciding) = (Arc::clone(&self.keys), scene.clone());
         let decided = self.registry.change(&person.identity, move |account, journal| {
@@ -141,25 +146,19 @@ impl<R: Registry> Service<R> {
     /// Resolves the people and the place of a login, and asks the permit table.
     fn scene(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Scene, Failure> {
         let settings = self.settings();
-        let groups: Vec<u32> = settings.policy.groups().collect();
-        let person = self.names.by_name(&login.user, groups)?;
-        let (request, from) = match peer.door {
-            Door::Login => (Request::LoginForAnyone, From::of(login)),
-            Door::Account => (Request::LoginOfOwn, From::Own),
+        let groups = Groups { needed: settings.policy.groups().collect(), optional: settings.admin_group };
+        let (request, from, names) = match peer.door {
+            Door::Login => (Request::LoginForAnyone, From::of(login), &self.names),
+            Door::Account => (Request::LoginOfOwn, From::Own, &self.own_names),
         };
-        let allowed = match (peer.door, &person) {
-            // On login.sock root names whom it likes, somebody who does not exist included.
-            (Door::Login, _) => peer.is_root,
-            (Door::Account, Some(person)) => {
-                let own = peer.uid == Some(person.identity.uid);
-                let role =
-                    if own { crate::permit::Role::Owner } else { role(peer, &settings, person, person) };
-                own && permit(role, request, State::Protected) == Permit::Free
-            }
-            (Door::Account, None) => false,
+        let person = names.by_name(&login.user, groups)?;
+        let role = match &person {
+            _ if peer.is_root => Role::Root,
+            Some(person) if peer.uid == Some(person.identity.uid) => Role::Owner,
+            _ => Role::Other,
         };
-        let scene = Scene { settings, person, from, login: clipped(login) };
-        if !allowed {
+        let scene = Scene { settings, person, from, login: believed(login, from) };
+        if permit(role, request, State::Protected) != Permit::Free {
             let mut event = scene.event(now, Kind::Login, Decision::Refuse, Reason::NotPermitted);
             event.actor = format!("uid {}", peer.raw_uid);
             self.registry.record(event)?;
@@ -184,6 +183,8 @@ impl<R: Registry> Service<R> {
             Standing::Optional => (Reason::Optional, None),
             Standing::Exempt => (Reason::Exempt, None),
             Standing::Required { from } if from <= now && since.is_some() => return Ok(None),
+            // Before the clock is set, a grace that began now would be over as soon as it is.
+            Standing::Required { .. } if clock::is_unset(now) => (Reason::Grace, None),
             Standing::Required { .. } => {
                 let from = self.begin_grace(scene, person, now)?;
                 if from <= now {
@@ -218,7 +219,13 @@ impl<R: Registry> Service<R> {
         reason: Reason,
         notice: Option<String>,
     ) -> Next {
-        let _ = self.registry.record_soon(scene.event(now, kind, Decision::NotRequired, reason));
+        if !self.registry.record_soon(scene.event(now, kind, Decision::NotRequired, reason)) {
+            log::warn!(
+                "no room to record that no code was asked of {:?}: {}",
+                scene.login.user,
+                reason.as_str()
+            );
+        }
         Next::NotRequired { why: reason.as_str().to_owned(), notice }
     }
 
@@ -283,9 +290,12 @@ impl Scene {
     fn event(&self, now: UnixTime, kind: Kind, decision: Decision, reason: Reason) -> Event {
         let login = &self.login;
         let user = self.person.as_ref().map_or(login.user.as_str(), |person| person.identity.name.as_str());
-        let actor = login.ruser.as_deref().filter(|ruser| !ruser.is_empty()).unwrap_or(&login.service);
+        let actor = login.ruser.as_deref().filter(|ruser| !ruser.is_empty());
+        let actor = actor.unwrap_or(if matches!(self.from, From::Own) { user } else { &login.service });
         let methods = login.ssh_auth_info.as_deref().filter(|info| !info.is_empty());
+        let own = matches!(self.from, From::Own);
         Event {
+            lane: own.then_some(Lane::Own),
             uid: self.person.as_ref().map(|person| person.identity.uid),
             service: Some(login.service.clone()),
             address: self.address(),
@@ -328,7 +338,9 @@ impl Scene {
                 if let From::Remote(Some(source)) = self.from {
                     account.learn_source(source, now);
                 }
-                Next::Accept { device: name, notice: account.announce.take() }
+                // Only a login tells the owner; a process of theirs could take the announcement away unseen.
+                let notice = if lane == Lane::Own { None } else { account.announce.take() };
+                Next::Accept { device: name, notice }
             }
             Verdict::Used { device, next } => {
                 event.reason = Reason::CodeUsed;
@@ -364,7 +376,7 @@ impl Scene {
         Ok(Some(next))
     }
 
-    /// The refusal of a wrong code, and of every code of somebody who has no device or does not exist.
+    /// The refusal of a wrong code, and of every code of somebody who does not exist.
     fn wrong(&self, now: UnixTime) -> Next {
         self.told(format!("Wrong code (it is {} here).", prompt::clock(now)))
     }
@@ -386,13 +398,18 @@ impl Scene {
     }
 }
 
-/// The login as it may be recorded: a caller must not fill the audit log with what no system has.
-fn clipped(login: &Login) -> Login {
+/// The login as it may be believed and recorded: the user's own process can claim anything, so only the user and the
+/// service are taken from it; and nobody fills the registry with what no system has.
+fn believed(login: &Login, from: From) -> Login {
     let clip = |text: &str| -> String { text.chars().take(LONGEST_FACT).collect() };
+    let (user, service) = (clip(&login.user), clip(&login.service));
+    if matches!(from, From::Own) {
+        return Login { user, service, ..Login::default() };
+    }
     let optional = |text: &Option<String>| text.as_deref().map(clip);
     Login {
-        user: clip(&login.user),
-        service: clip(&login.service),
+        user,
+        service,
         tty: optional(&login.tty),
         ruser: optional(&login.ruser),
         rhost: optional(&login.rhost),
@@ -401,8 +418,11 @@ fn clipped(login: &Login) -> Login {
     }
 }
 
+const NO_DEVICE: &str =
+    "A device is required and none is bound; an administrator binds one with otpctl bind.";
+
 /// Characters.
-const LONGEST_FACT: usize = 256;
+const LONGEST_FACT: usize = 64;
 
 fn ask(prompt: String) -> Next {
     Next::Ask { prompt, echo: false }

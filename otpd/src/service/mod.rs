@@ -11,6 +11,7 @@ mod proof;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
@@ -26,6 +27,7 @@ use otpd_core::time::UnixTime;
 
 use crate::keys::KeyError;
 use crate::keys::Keys;
+use crate::names::Groups;
 use crate::names::Names;
 use crate::names::NoAnswer;
 use crate::names::Person;
@@ -38,7 +40,12 @@ pub struct Service<R> {
     registry: R,
     keys: Arc<Keys>,
     names: Names,
+    /// Look-ups for account.sock have threads of their own: whoever asks for many slow ones there must not make logins
+    /// wait.
+    own_names: Names,
     settings: RwLock<Arc<Settings>>,
+    /// What was wrong with the configuration at the last reload.
+    bad_configuration: Mutex<Option<String>>,
 }
 
 /// Why a call has no result.
@@ -69,10 +76,7 @@ impl Failure {
     }
 
     fn not_permitted() -> Self {
-        Self::refused(
-            Reason::NotPermitted,
-            "You may not do that. For another user's account, ask root (sudo).",
-        )
+        Self::refused(Reason::NotPermitted, "You may not do that; it is for root and administrators.")
     }
 
     fn no_such_user(named: &str) -> Self {
@@ -114,12 +118,25 @@ impl From<RegistryError> for Failure {
 
 impl<R: Registry> Service<R> {
     /// Puts the parts together.
-    pub fn new(registry: R, keys: Keys, names: Names, settings: Settings) -> Self {
-        Self { registry, keys: Arc::new(keys), names, settings: RwLock::new(Arc::new(settings)) }
+    pub fn new(registry: R, keys: Keys, names: Names, own_names: Names, settings: Settings) -> Self {
+        Self {
+            registry,
+            keys: Arc::new(keys),
+            names,
+            own_names,
+            settings: RwLock::new(Arc::new(settings)),
+            bad_configuration: Mutex::default(),
+        }
+    }
+
+    /// Remembers for `doctor` that the configuration as it is on disk would not start.
+    pub fn note_bad_configuration(&self, why: &str) {
+        *self.bad_configuration.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
     }
 
     /// Replaces the settings; calls under way go on with the old ones.
     pub fn set_settings(&self, settings: Settings) {
+        *self.bad_configuration.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
@@ -154,22 +171,18 @@ impl<R: Registry> Service<R> {
     /// Who calls, and what they are to the account of `named` (or their own).
     fn parties(&self, peer: Peer, named: Option<&str>) -> Result<Parties, Failure> {
         let settings = self.settings();
-        let groups: Vec<u32> = settings.policy.groups().chain(settings.admin_group).collect();
+        let groups = Groups { needed: settings.policy.groups().collect(), optional: settings.admin_group };
         let caller = match peer.uid {
-            Some(uid) => self.names.by_uid(uid, groups.clone())?,
+            Some(uid) => self.own_names.by_uid(uid, groups.clone())?,
             None => None,
         };
         let caller = caller.ok_or_else(Failure::not_permitted)?;
         let account = match named {
             None => caller.clone(),
-            Some(name) => match self.names.by_name(name, groups)? {
-                Some(person) => person,
-                // Only who may name others learns who exists.
-                None if peer.is_root || is_admin(&settings, &caller) => {
-                    return Err(Failure::no_such_user(name));
-                }
-                None => return Err(Failure::not_permitted()),
-            },
+            Some(name) if name == caller.identity.name.as_str() => caller.clone(),
+            // Only who may name others learns who exists, or has anybody looked up.
+            Some(_) if !peer.is_root && !is_admin(&settings, &caller) => return Err(Failure::not_permitted()),
+            Some(name) => self.own_names.by_name(name, groups)?.ok_or_else(|| Failure::no_such_user(name))?,
         };
         let role = role(peer, &settings, &caller, &account);
         Ok(Parties { caller, account, role, settings })

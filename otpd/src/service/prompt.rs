@@ -29,7 +29,9 @@ pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
             Some(format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock."))
         }
         Gate::Wait(until) => Some(format!("Locked until {} after {failures} wrong codes.", clock(until))),
-        Gate::Open => last_refusal(account, lane, now).or_else(|| all_spent(account, now)),
+        Gate::Open => last_refusal(account, lane, now)
+            .or_else(|| account.announce.clone().filter(|text| text.is_ascii()))
+            .or_else(|| all_spent(account, now)),
     };
     match news {
         Some(news) => format!("{news} {}", plain(user)),

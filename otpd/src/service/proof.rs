@@ -8,6 +8,7 @@ use otpd_core::account::Account;
 use otpd_core::check::Verdict;
 use otpd_core::check::check;
 use otpd_core::code::Code;
+use otpd_core::device::Use;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -22,6 +23,7 @@ use otpd_proto::Secret;
 use super::Failure;
 use super::Parties;
 use super::Service;
+use super::blank_event;
 use super::prompt;
 use crate::keys::Keys;
 use crate::permit::Permit;
@@ -90,36 +92,41 @@ impl<R: Registry> Service<R> {
         let now = asked.now;
         let code = asked.code.map(|typed| Code::parse(typed.expose_secret()));
         let keys = Arc::clone(&self.keys);
-        let mut event = parties.event(now, asked.kind, Decision::Refuse, Reason::CodeNeeded);
+        let caller = parties.caller.identity.name.as_str();
+        let mut event = Event {
+            uid: Some(parties.caller.identity.uid),
+            lane: Some(Lane::Own),
+            detail: Some(format!(
+                "an administrator's code, for {} of {}",
+                asked.kind.as_str(),
+                parties.who().name
+            )),
+            ..blank_event(now, caller, caller, Kind::StepUp, Decision::Refuse, Reason::CodeNeeded)
+        };
         let decide = move |account: &mut Account, journal: &mut Journal| {
             let recent = |at: UnixTime| at <= now && now.since(at) < STEP_UP_FOR;
             if code.is_none() && account.stepped_up.is_some_and(recent) {
                 return Ok(());
             }
             if !account.is_protected() {
-                return Err(Failure::refused(
-                    Reason::NotProtected,
-                    "Administrators prove themselves with a code. Bind a device of your own first: otpctl bind",
-                ));
+                return Err(no_device_of_ones_own());
             }
             let result = check_own(account, code, now, &keys);
-            match result {
-                Ok(()) => account.stepped_up = Some(now),
-                Err(_) => {
-                    judge(&mut event, &result);
-                    journal.record(event);
-                }
+            if result.is_ok() {
+                account.stepped_up = Some(now);
             }
+            judge(&mut event, &result);
+            journal.record(event);
             result
         };
         let done = self.registry.change(&parties.caller.identity, decide).map_err(Failure::from)?;
-        done.unwrap_or_else(|| {
-            Err(Failure::refused(
-                Reason::NotProtected,
-                "Administrators prove themselves with a code. Bind a device of your own first: otpctl bind",
-            ))
-        })
+        done.unwrap_or_else(|| Err(no_device_of_ones_own()))
     }
+}
+
+fn no_device_of_ones_own() -> Failure {
+    let say = "Administrators prove themselves with a code. Bind a device of your own first: otpctl bind";
+    Failure::refused(Reason::NotProtected, say)
 }
 
 /// Asks the table, and checks the owner's code where it wants one.
@@ -162,7 +169,10 @@ fn check_own(
     let verdict = check(account, &code, Lane::Own, now, keys)?;
     let failures = account.lane(Lane::Own).failures;
     match verdict {
-        Verdict::Accepted { .. } => Ok(()),
+        Verdict::Accepted { device, .. } => {
+            account.note_use(device, Use { at: now, service: "otpctl".into(), address: None });
+            Ok(())
+        }
         Verdict::Used { next, .. } => Err(Failure::Refused {
             reason: Reason::CodeUsed,
             say: format!(

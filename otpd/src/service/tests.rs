@@ -33,7 +33,7 @@ const ROOT: Peer = Peer { door: Door::Login, raw_uid: 0, uid: None, is_root: tru
 fn service(settings: Settings) -> Service<Memory> {
     let directory = tempfile::tempdir().unwrap();
     let (_, keys) = MasterKey::create(&directory.path().join("key")).unwrap().new_data_key().unwrap();
-    Service::new(Memory::default(), keys, Names::start().unwrap(), settings)
+    Service::new(Memory::default(), keys, Names::start().unwrap(), Names::start().unwrap(), settings)
 }
 
 fn settings(policy: Policy) -> Settings {
@@ -111,7 +111,8 @@ fn the_grace_begins_at_the_first_login_and_ends_on_its_second() {
         assert!(notice.contains(&prompt::date(at(7 * 86_400))) && notice.contains("otpctl bind"), "{notice}");
     }
     let over = at(7 * 86_400);
-    assert_eq!(prompt(&service, &login(None), over), plain_prompt());
+    let told = prompt(&service, &login(None), over);
+    assert!(told.starts_with("A device is required and none is bound") && told.len() <= 200, "{told}");
     let answer = service.answer(ROOT, &login(None), &wrong(), over).unwrap();
     assert!(matches!(answer, Next::Refuse { .. }), "{answer:?}");
     assert!(matches!(service.account_phase(ROOT, &login(None), over).unwrap(), Next::Refuse { .. }));
@@ -139,6 +140,7 @@ fn prompts_say_what_a_person_needs_and_no_longer_than_it_matters() {
     let service = plain();
     let phone = Phone::bind(&service, USER, NOW);
     let local = login(None);
+    forget_announcement(&service);
     assert_eq!(prompt(&service, &local, NOW), plain_prompt());
     let _ = service.answer(ROOT, &local, &wrong(), at(1)).unwrap();
     assert_eq!(
@@ -162,6 +164,76 @@ fn prompts_say_what_a_person_needs_and_no_longer_than_it_matters() {
     assert!(locked.is_ascii() && locked.len() <= 200);
 }
 
+fn forget_announcement(service: &Service<Memory>) {
+    let who = service.names.by_name(USER, Groups::default()).unwrap().unwrap().identity;
+    service.registry.change(&who, |account, _| account.announce = None).unwrap();
+}
+
+#[test]
+fn a_first_device_is_announced_in_the_prompt_until_a_login_has_said_it() {
+    let service = plain();
+    let phone = Phone::bind(&service, USER, NOW);
+    let local = login(None);
+    let announced = prompt(&service, &local, NOW);
+    assert!(announced.starts_with("Login protection was turned on"), "{announced}");
+    assert!(
+        announced.ends_with(&plain_prompt()) && announced.len() <= 200 && announced.is_ascii(),
+        "{announced}"
+    );
+    // A process of the user's own cannot take it away unseen.
+    let quiet = service.answer(own(USER), &local, &phone.code(NOW), NOW).unwrap();
+    assert!(matches!(quiet, Next::Accept { notice: None, .. }), "{quiet:?}");
+    assert_eq!(prompt(&service, &local, NOW), announced);
+    let told = service.answer(ROOT, &local, &phone.code(at(30)), at(30)).unwrap();
+    assert!(matches!(told, Next::Accept { notice: Some(_), .. }), "{told:?}");
+    assert_eq!(prompt(&service, &local, at(60)), plain_prompt());
+}
+
+#[test]
+fn one_key_begun_twice_is_bound_once() {
+    let service = plain();
+    Phone::bind(&service, USER, NOW);
+    let key = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let phone = Phone(Key::from_base32(key).unwrap());
+    let root = Peer::new(Door::Account, 0);
+    for name in ["a", "b"] {
+        let (user, name, key) = (Some(USER.into()), Some(name.into()), Some(Secret::new(key.into())));
+        service.begin(root, &BeginParameters { user, name, key, ..BeginParameters::default() }, NOW).unwrap();
+    }
+    let confirm = |name: &str, now| {
+        let call = ConfirmParameters { user: Some(USER.into()), device: name.into(), code: phone.code(now) };
+        service.confirm(root, &call, now)
+    };
+    confirm("a", NOW).unwrap();
+    assert_eq!(reason(confirm("b", at(30))), Reason::KeyInUse);
+}
+
+#[test]
+fn a_process_of_the_user_cannot_claim_to_be_somebody_or_somewhere_else() {
+    let service = plain();
+    Phone::bind(&service, USER, NOW);
+    let claimed = Login {
+        ruser: Some("root".into()),
+        ssh_auth_info: Some("publickey ssh-ed25519".into()),
+        rhost: Some("192.0.2.1".into()),
+        ..login(None)
+    };
+    let _ = service.answer(own(USER), &claimed, &wrong(), NOW).unwrap();
+    let query = otpd_core::registry::EventQuery { limit: 1, tail: true, ..Default::default() };
+    let event = service.registry.events(&query).unwrap().remove(0);
+    let facts = (event.actor.as_str(), event.lane.as_deref(), event.address, event.detail);
+    assert_eq!(facts, (USER, Some("own"), None, None));
+}
+
+#[test]
+fn a_grace_does_not_begin_before_the_clock_is_set() {
+    let week = Duration::from_secs(7 * 86_400);
+    let service = service(settings(Policy { require_everyone: true, grace: week, ..Policy::default() }));
+    let unset = UnixTime(1000);
+    assert!(matches!(service.start(ROOT, &login(None), unset).unwrap(), Next::NotRequired { .. }));
+    assert!(matches!(service.start(ROOT, &login(None), NOW).unwrap(), Next::NotRequired { .. }));
+}
+
 #[test]
 fn without_say_why_every_refusal_is_the_same() {
     let service = service(Settings { say_why: false, ..settings(Policy::default()) });
@@ -170,9 +242,10 @@ fn without_say_why_every_refusal_is_the_same() {
     let give = |login: &Login, code: &Secret| service.answer(ROOT, login, code, NOW).unwrap();
     assert!(matches!(give(&login(None), &code), Next::Accept { .. }));
     let used = give(&login(None), &code);
+    let malformed = Secret::new("hello".into());
     let mut refusals: Vec<Next> = (0..6).map(|_| give(&login(None), &wrong())).collect();
     let ghost = Login { user: "no-such-user-here".into(), ..login(None) };
-    refusals.push(give(&ghost, &code));
+    refusals.extend([give(&ghost, &code), give(&ghost, &malformed), give(&login(None), &malformed)]);
     assert!(refusals.iter().all(|refusal| *refusal == used), "{refusals:?} {used:?}");
     assert_eq!(prompt(&service, &login(None), NOW), plain_prompt());
 }

@@ -40,8 +40,7 @@ fn a_pending_device_protects_nothing_and_dies_after_ten_minutes() {
     assert!(account.find("phone").unwrap().is_pending(after(599)));
     assert!(!account.find("phone").unwrap().is_pending(after(600)));
     account.expire_pending(after(600));
-    assert!(account.find("phone").is_none());
-    assert_eq!(account.device_mut(id).unwrap().key, SealedKey(vec![]));
+    assert!(account.find("phone").is_none() && account.device_mut(id).is_none());
 }
 
 #[test]
@@ -104,6 +103,16 @@ fn a_retired_device_never_comes_back() {
         matches!(&account.device_mut(id).unwrap().state, State::Retired { at, by, .. } if *at == NOW && by == "alice")
     );
     assert!(account.find("1").is_none());
+}
+
+#[test]
+fn a_device_is_found_by_its_name_or_its_number_as_it_is_written() {
+    let mut account = account();
+    bound(&mut account, "phone");
+    assert!(account.find("phone").is_some() && account.find("1").is_some());
+    for other in ["01", "+1", " 1", "1 ", "Phone", ""] {
+        assert!(account.find(other).is_none(), "{other:?}");
+    }
 }
 
 #[test]

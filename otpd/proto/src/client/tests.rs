@@ -85,6 +85,26 @@ fn a_silent_server_costs_the_deadline_and_no_more() {
 }
 
 #[test]
+fn time_in_which_the_host_was_stopped_is_not_held_against_a_quick_server() {
+    let server = Server::answering(b"{\"parameters\":{\"x\":1}}\0");
+    // A deadline that is over before anything was tried is what a stopped host finds when it goes on.
+    let mut client = Client::connect(&server.path(), Duration::ZERO).unwrap();
+    let reply: serde_json::Value = client.call("org.otpd.Login.Start", &serde_json::json!({})).unwrap();
+    assert_eq!(reply, serde_json::json!({"x": 1}));
+}
+
+#[test]
+fn a_server_that_drips_gains_nothing_by_that() {
+    let server = Server::new(|mut peer| {
+        while peer.write_all(b" ").is_ok() {
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    let error = server.call().unwrap_err();
+    assert!(matches!(error, ClientError::TimedOut { sent: true }), "{error}");
+}
+
+#[test]
 fn a_full_backlog_times_out_instead_of_hanging() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
