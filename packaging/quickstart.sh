@@ -175,9 +175,9 @@ if [ "$check" = no ]; then
     say ""
     ctl bind "$user" --name phone
     say ""
-    say "Now, from another terminal, log in (password: $password), and again with the same code:"
+    say "Now log in from another terminal (password: $password), and again with the same code:"
     say ""
-    say "    ssh -p $port -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no $user@127.0.0.1"
+    say "    ssh -p $port -o NoHostAuthenticationForLocalhost=yes $user@127.0.0.1"
     say ""
     say "Press Ctrl-C here to stop; everything this made is removed then."
     wait "$sshd"

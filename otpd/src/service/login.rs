@@ -338,8 +338,10 @@ impl Scene {
                 if let From::Remote(Some(source)) = self.from {
                     account.learn_source(source, now);
                 }
-                // Only a login tells the owner; a process of theirs could take the announcement away unseen.
-                let notice = if lane == Lane::Own { None } else { account.announce.take() };
+                // Only a login tells the owner; a process of theirs could take the announcement away unseen. Where the
+                // prompt has told it, it is not told again.
+                let announce = if lane == Lane::Own { None } else { account.announce.take() };
+                let notice = announce.filter(|text| !self.settings.say_why || !text.is_ascii());
                 Next::Accept { device: name, notice }
             }
             Verdict::Used { device, next } => {

@@ -185,8 +185,17 @@ fn a_first_device_is_announced_in_the_prompt_until_a_login_has_said_it() {
     assert!(matches!(quiet, Next::Accept { notice: None, .. }), "{quiet:?}");
     assert_eq!(prompt(&service, &local, NOW), announced);
     let told = service.answer(ROOT, &local, &phone.code(at(30)), at(30)).unwrap();
-    assert!(matches!(told, Next::Accept { notice: Some(_), .. }), "{told:?}");
+    assert!(matches!(told, Next::Accept { notice: None, .. }), "{told:?}");
     assert_eq!(prompt(&service, &local, at(60)), plain_prompt());
+}
+
+#[test]
+fn where_prompts_say_nothing_the_first_device_is_announced_after_the_login() {
+    let service = service(Settings { say_why: false, ..settings(Policy::default()) });
+    let phone = Phone::bind(&service, USER, NOW);
+    assert_eq!(prompt(&service, &login(None), NOW), plain_prompt());
+    let told = service.answer(ROOT, &login(None), &phone.code(NOW), NOW).unwrap();
+    assert!(matches!(told, Next::Accept { notice: Some(_), .. }), "{told:?}");
 }
 
 #[test]
