@@ -200,17 +200,18 @@ impl Client {
         let broken = |why: &str| ClientError::Broken { sent: true, why: why.to_owned() };
         wait(&self.socket, PollFlags::POLLIN, &self.deadline, true)?;
         let mut chunk = [0_u8; 4096];
-        let received = nix::sys::socket::recv(self.socket.as_raw_fd(), &mut chunk, MsgFlags::MSG_DONTWAIT);
-        let outcome = match received {
+        let read = nix::sys::socket::recv(self.socket.as_raw_fd(), &mut chunk, MsgFlags::MSG_DONTWAIT);
+        match read {
             Ok(0) => Err(broken("closed without an answer")),
-            Ok(length) => inbox
-                .push(chunk.get(..length).unwrap_or_default())
-                .map_err(|_| broken("the answer is too long")),
+            Ok(length) => {
+                let received = chunk.get_mut(..length).unwrap_or_default();
+                let pushed = inbox.push(received).map_err(|_| broken("the answer is too long"));
+                received.zeroize();
+                pushed
+            }
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
             Err(errno) => Err(broken(&said(errno))),
-        };
-        chunk.zeroize();
-        outcome
+        }
     }
 }
 

@@ -62,14 +62,15 @@ impl Connection {
             let outcome = match read {
                 Ok(0) => Some(Received::Over),
                 Ok(length) => {
-                    let fits = self.inbox.push(chunk.get(..length).unwrap_or_default());
+                    let received = chunk.get_mut(..length).unwrap_or_default();
+                    let fits = self.inbox.push(received);
+                    received.zeroize();
                     fits.is_err().then_some(Received::Over)
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Some(Received::Waiting),
                 Err(error) if error.kind() == ErrorKind::Interrupted => None,
                 Err(_) => Some(Received::Over),
             };
-            chunk.zeroize();
             if let Some(outcome) = outcome {
                 return outcome;
             }
