@@ -100,7 +100,7 @@ module_fits() {
 
 check "format" cargo fmt --all --check
 check "clippy" cargo clippy --quiet --locked --workspace --all-targets --features otpd-tests/root -- -D warnings
-check "shell scripts" shellcheck -S warning tests/run.sh packaging/quickstart.sh .ci/run
+check "shell scripts" shellcheck -S warning tests/run.sh packaging/quickstart.sh tests/bench/run.sh .ci/run
 check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
 check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
 check "pam_otp.so is at most 350 KiB" module_fits
@@ -114,7 +114,7 @@ quickstart() {
 check "quickstart.sh --check" quickstart
 
 if [ "$tier" = all ]; then
-    echo "--- slow tier: nothing in it yet"
+    check "every right code once, beside the peers" tests/bench/run.sh --quick
 fi
 
 for name in "${failures[@]}"; do echo "FAILED: $name"; done
