@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The version this program writes.
-pub const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 1;
 
 const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
 

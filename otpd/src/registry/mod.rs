@@ -11,6 +11,5 @@ mod contract;
 #[cfg(test)]
 pub(crate) mod memory;
 
-pub use migrations::VERSION;
 pub use sqlite::OpenError;
 pub use sqlite::Sqlite;
