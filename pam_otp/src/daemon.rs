@@ -63,7 +63,7 @@ impl<'a> Otpd<'a> {
     }
 
     fn ask(&self, method: &str, parameters: &Parameters<'_>, within: Duration) -> Result<Next, Fault> {
-        let mut client = Client::connect(self.socket, within)?;
+        let client = Client::connect(self.socket, within)?;
         read(&client.exchange(method, parameters)?)
     }
 }

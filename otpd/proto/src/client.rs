@@ -20,6 +20,7 @@ use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::sys::socket::AddressFamily;
 use nix::sys::socket::MsgFlags;
+use nix::sys::socket::Shutdown;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockType;
 use nix::sys::socket::UnixAddr;
@@ -148,7 +149,8 @@ impl Client {
         method: &str,
         parameters: &P,
     ) -> Result<R, ClientError> {
-        let reply = self.exchange(method, parameters)?;
+        self.send(&encode(method, parameters)?)?;
+        let reply = self.reply()?;
         let broken = |error: serde_json::Error| ClientError::Broken { sent: true, why: error.to_string() };
         let reply: Reply<'_> = serde_json::from_slice(&reply).map_err(broken)?;
         let parameters = reply.parameters.map_or("{}", |raw| raw.get());
@@ -160,18 +162,23 @@ impl Client {
         }
     }
 
-    /// Calls `method` and returns its reply as it came, without the NUL.
+    /// Calls `method`, the last call of the connection, and returns its reply as it came, without the NUL. The server
+    /// sees that no other call follows, and need not wait for one.
     ///
     /// # Errors
     /// [`ClientError`], but never `Refused`: an error is a reply too.
     pub fn exchange<P: Serialize>(
-        &mut self,
+        self,
         method: &str,
         parameters: &P,
     ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
-        let message = encode_call(method, parameters)
-            .map_err(|error| ClientError::Broken { sent: false, why: error.to_string() })?;
-        self.send(&message)?;
+        self.send(&encode(method, parameters)?)?;
+        // A server that is gone shows when its reply is read.
+        let _ = nix::sys::socket::shutdown(self.socket.as_raw_fd(), Shutdown::Write);
+        self.reply()
+    }
+
+    fn reply(&self) -> Result<Zeroizing<Vec<u8>>, ClientError> {
         let mut inbox = Inbox::default();
         loop {
             match inbox.take() {
@@ -185,11 +192,11 @@ impl Client {
         let whole = message.len();
         while !message.is_empty() {
             let sent = message.len() < whole;
-            wait(&self.socket, PollFlags::POLLOUT, &self.deadline, sent)?;
             let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
             match nix::sys::socket::send(self.socket.as_raw_fd(), message, flags) {
                 Ok(written) => message = message.get(written..).unwrap_or_default(),
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => wait(&self.socket, PollFlags::POLLOUT, &self.deadline, sent)?,
                 Err(errno) => return Err(ClientError::Broken { sent, why: said(errno) }),
             }
         }
@@ -213,6 +220,11 @@ impl Client {
             Err(errno) => Err(broken(&said(errno))),
         }
     }
+}
+
+fn encode<P: Serialize>(method: &str, parameters: &P) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+    encode_call(method, parameters)
+        .map_err(|error| ClientError::Broken { sent: false, why: error.to_string() })
 }
 
 /// The socket's owner, after a look at the directory it stands in: whoever can write there can put a server of
