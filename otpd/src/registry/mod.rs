@@ -1,7 +1,9 @@
-//! The registry on SQLite: one writer thread, readers on their own connections, one commit for all who wait.
+//! The registry on SQLite: one connection writes, one commit for all who wait; readers and checkpoints have their own.
 
+mod checkpoint;
 mod migrations;
 mod query;
+mod readers;
 mod rows;
 mod sqlite;
 mod writer;

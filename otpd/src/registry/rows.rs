@@ -59,8 +59,10 @@ pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -
         save_account(connection, after)?;
     }
     for device in &after.devices {
-        if before.devices.iter().find(|old| old.id == device.id) != Some(device) {
-            save_device(connection, after.id, device)?;
+        match before.devices.iter().find(|old| old.id == device.id) {
+            Some(old) if old == device => {}
+            Some(old) if *old == with_use_of(device, old) => save_use(connection, after.id, device)?,
+            _ => save_device(connection, after.id, device)?,
         }
     }
     for device in &before.devices {
@@ -263,6 +265,34 @@ fn save_device(connection: &Connection, account: AccountId, device: &Device) -> 
     done.map(drop).map_err(unavailable)
 }
 
+/// The device as it was before it was used as `old` says.
+fn with_use_of(device: &Device, old: &Device) -> Device {
+    Device {
+        drift: old.drift,
+        leaning: old.leaning,
+        last_step: old.last_step,
+        last_use: old.last_use.clone(),
+        ..device.clone()
+    }
+}
+
+/// Writes what a login changes, in place: no index has to follow.
+fn save_use(connection: &Connection, account: AccountId, device: &Device) -> Result<(), RegistryError> {
+    let mut statement = connection.prepare_cached(UPDATE_USE).map_err(unavailable)?;
+    let used = device.last_use.as_ref();
+    let done = statement.execute(params![
+        account.0,
+        device.id.0,
+        device.drift,
+        device.leaning,
+        device.last_step.map(|step| step.0.cast_signed()),
+        used.map(|used| used.at.0),
+        used.map(|used| &used.service),
+        used.and_then(|used| used.address.as_ref()),
+    ]);
+    done.map(drop).map_err(unavailable)
+}
+
 fn drop_device(connection: &Connection, account: AccountId, id: DeviceId) -> Result<(), RegistryError> {
     let mut statement = connection
         .prepare_cached("DELETE FROM device WHERE account = ?1 AND id = ?2")
@@ -320,6 +350,10 @@ const UPSERT_DEVICE: &str = "\
         :created, :created_by, :created_from, :expires, :tries, :replaces, :activated, :retired, :retired_by, :last_used,
         :last_service, :last_address
     )";
+
+const UPDATE_USE: &str = "\
+    UPDATE device SET drift = ?3, leaning = ?4, last_step = ?5, last_used = ?6, last_service = ?7, last_address = ?8
+    WHERE account = ?1 AND id = ?2";
 
 const INSERT_EVENT: &str = "\
     INSERT INTO audit (at, user, uid, actor, kind, decision, reason, service, address, device, lane, detail)

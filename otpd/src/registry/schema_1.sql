@@ -66,8 +66,9 @@ CREATE TABLE source (
     PRIMARY KEY (account, address)
 ) STRICT, WITHOUT ROWID;
 
+-- Numbers rise without gaps: only the oldest events are ever removed, and never the newest.
 CREATE TABLE audit (
-    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id       INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL,
     user     TEXT NOT NULL,
     uid      INTEGER,

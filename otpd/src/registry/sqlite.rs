@@ -2,8 +2,7 @@
 
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use otpd_core::account::Account;
@@ -26,22 +25,26 @@ use rusqlite::OptionalExtension;
 use rusqlite::config::DbConfig;
 use rusqlite::params;
 
+use super::checkpoint::Checkpoints;
+use super::checkpoint::Signal;
 use super::migrations::MigrateError;
 use super::migrations::examine;
 use super::migrations::migrate;
 use super::query;
+use super::readers::Readers;
 use super::rows;
 use super::rows::unavailable;
 use super::writer::Sink;
 use super::writer::Writer;
-use super::writer::WriterThread;
 
 /// The registry in one SQLite file.
 pub struct Sqlite {
     path: PathBuf,
-    writer: Option<Writer>,
-    thread: Option<WriterThread>,
-    readers: Mutex<Vec<Connection>>,
+    // Closed in this order: whoever closes the last connection, the writer, moves the log into the database.
+    logins: Readers,
+    lists: Readers,
+    _checkpoints: Checkpoints,
+    writer: Arc<Writer>,
 }
 
 /// Why the registry cannot be opened. Nothing was changed.
@@ -74,12 +77,17 @@ impl Sqlite {
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;
         check_accounts(&connection)?;
-        let (writer, thread) = Writer::start(connection, sink)?;
+        let signal = Signal::default();
+        signal.watch(&mut connection)?;
+        let writer = Arc::new(Writer::start(connection, sink)?);
+        let beside = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
         Ok(Self {
             path: path.to_owned(),
-            writer: Some(writer),
-            thread: Some(thread),
-            readers: Mutex::default(),
+            logins: Readers::new(path.to_owned(), FOR_LOGINS),
+            lists: Readers::new(path.to_owned(), FOR_LISTS),
+            _checkpoints: checkpoints,
+            writer,
         })
     }
 
@@ -88,7 +96,7 @@ impl Sqlite {
     /// # Errors
     /// [`RegistryError::Unavailable`].
     pub fn wrapped_data_key(&self) -> Result<Option<Vec<u8>>, RegistryError> {
-        self.read(|connection| {
+        self.lists.read(|connection| {
             connection
                 .query_row("SELECT wrapped FROM data_key", (), |row| row.get(0))
                 .optional()
@@ -107,32 +115,18 @@ impl Sqlite {
         })
     }
 
-    fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
-        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match pooled {
-            Some(connection) => connection,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unavailable)?,
-        };
-        let answer = ask(&connection);
-        if answer.is_ok() {
-            self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        }
-        answer
-    }
-
     fn write<T, F>(&self, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
     {
-        let stopped = || RegistryError::Unavailable("otpd is stopping".into());
-        self.writer.as_ref().ok_or_else(stopped)?.call(decide)
+        self.writer.call(decide)
     }
 }
 
 impl Registry for Sqlite {
     fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError> {
-        self.read(|connection| {
+        self.logins.read(|connection| {
             // One read transaction, so that account and devices belong together.
             let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
             rows::load(&snapshot, who)
@@ -174,7 +168,7 @@ impl Registry for Sqlite {
     }
 
     fn record_soon(&self, event: Event) -> bool {
-        self.writer.as_ref().is_some_and(|writer| writer.record_soon(event))
+        self.writer.record_soon(event)
     }
 
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
@@ -191,7 +185,7 @@ impl Registry for Sqlite {
     }
 
     fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
-        self.read(|connection| query::accounts(connection, after, limit))
+        self.lists.read(|connection| query::accounts(connection, after, limit))
     }
 
     fn devices(
@@ -200,11 +194,11 @@ impl Registry for Sqlite {
         after: Option<DeviceId>,
         limit: u32,
     ) -> Result<Vec<Device>, RegistryError> {
-        self.read(|connection| query::devices(connection, account, after, limit))
+        self.lists.read(|connection| query::devices(connection, account, after, limit))
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
-        self.read(|connection| query::events(connection, query))
+        self.lists.read(|connection| query::events(connection, query))
     }
 
     fn room(&self) -> Result<u64, RegistryError> {
@@ -214,18 +208,7 @@ impl Registry for Sqlite {
     }
 
     fn verify(&self) -> Result<Option<String>, RegistryError> {
-        self.read(query::verify)
-    }
-}
-
-impl Drop for Sqlite {
-    /// Waits until the writer has done all that was asked of it.
-    fn drop(&mut self) {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        drop(self.writer.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.lists.read(query::verify)
     }
 }
 
@@ -241,7 +224,7 @@ fn change<T>(
     Ok(value)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(2))?;
@@ -264,6 +247,10 @@ fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+const FOR_LOGINS: usize = 4;
+/// Of their own: a long list must not make a login wait.
+const FOR_LISTS: usize = 2;
 
 const COUNT_ACTIVE: &str = "SELECT count(*) FROM device WHERE state = 'active' AND \
     account IN (SELECT id FROM account WHERE name = ?1)";

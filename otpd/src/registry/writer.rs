@@ -1,12 +1,19 @@
-//! The writer thread: the only one that writes. Changes that wait in its queue go into one commit, each under a
-//! savepoint of its own; nobody is answered before that commit is on disk.
+//! The connection that writes, one caller at a time. Who finds it free does their own change at once; changes that had
+//! to wait meanwhile go into one commit of the writer thread, each under a savepoint of its own. Nobody is answered
+//! before the commit is on disk.
 
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::sync::mpsc::Receiver;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
 use otpd_core::event::Event;
 use otpd_core::registry::Journal;
@@ -15,23 +22,44 @@ use rusqlite::Connection;
 
 use super::rows;
 use super::rows::unavailable;
+use crate::clock::monotonic;
 
-/// The way into the writer's queue. When the last one is dropped the writer ends, its work done.
-#[derive(Clone)]
+/// The way to write. Dropped, it waits until all is done that was asked of it.
 pub(crate) struct Writer {
-    queue: SyncSender<Box<dyn Work>>,
+    desk: Arc<Desk>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 /// Called with every event once it is on disk.
-pub(crate) type Sink = Box<dyn Fn(&Event) + Send>;
+pub(crate) type Sink = Box<dyn Fn(&Event) + Send + Sync>;
 
-/// The thread behind a [`Writer`], to wait for its end.
-pub(crate) type WriterThread = thread::JoinHandle<()>;
+/// Where the connection lies while nobody writes, and the changes that wait for it.
+struct Desk {
+    state: Mutex<State>,
+    changed: Condvar,
+    sink: Sink,
+}
 
-/// One change in the queue.
+struct State {
+    connection: Option<Connection>,
+    waiting: Vec<Box<dyn Work>>,
+    /// While the writer thread gives callers a moment to come back: how many of them it hopes for.
+    gathering: Option<usize>,
+    /// Somebody wants the connection for themselves, and is next.
+    reserved: bool,
+    stopping: bool,
+}
+
+/// The connection, taken from the desk and put back when this is dropped.
+struct Lead<'a> {
+    desk: &'a Desk,
+    connection: Option<Connection>,
+}
+
+/// One change.
 trait Work: Send {
-    /// Does the change inside the open transaction, under a savepoint.
-    fn run(&mut self, connection: &Connection);
+    /// Does the change inside the open transaction. Returns whether what it wrote is to be kept.
+    fn run(&mut self, connection: &Connection) -> bool;
     /// Tells the caller, after the commit.
     fn finish(self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink);
 }
@@ -45,64 +73,205 @@ struct Task<F, T> {
 }
 
 impl Writer {
-    /// Starts the thread on its connection.
-    pub(crate) fn start(connection: Connection, sink: Sink) -> std::io::Result<(Self, WriterThread)> {
-        let (queue, jobs) = sync_channel(QUEUE);
-        let thread = thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || write_all(connection, &jobs, &sink))?;
-        Ok((Self { queue }, thread))
+    /// Takes over the connection.
+    pub(crate) fn start(connection: Connection, sink: Sink) -> std::io::Result<Self> {
+        let state = State {
+            connection: Some(connection),
+            waiting: Vec::new(),
+            gathering: None,
+            reserved: false,
+            stopping: false,
+        };
+        let desk = Arc::new(Desk { state: Mutex::new(state), changed: Condvar::new(), sink });
+        let shared = Arc::clone(&desk);
+        let thread = thread::Builder::new().name("writer".into()).spawn(move || shared.write_all())?;
+        Ok(Self { desk, thread: Some(thread) })
     }
 
-    /// Runs `decide` in the writer's next transaction and waits until it is durable.
+    /// Runs `decide` in a transaction and waits until it is durable.
     pub(crate) fn call<T, F>(&self, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
     {
+        let mut task = Task::new(decide);
+        if let Some(lead) = self.desk.lead() {
+            let committed = write_one(lead.connection()?, &mut task);
+            drop(lead);
+            return task.end(committed, &self.desk.sink);
+        }
         let (reply, answer) = sync_channel(1);
-        let task =
-            Task { decide: Some(decide), result: None, journal: Journal::default(), reply: Some(reply) };
-        self.queue.send(Box::new(task)).map_err(|_| gone())?;
+        task.reply = Some(reply);
+        self.desk.push(Box::new(task), usize::MAX);
         answer.recv().map_err(|_| gone())?
     }
 
-    /// Records an event with the next commit, without waiting. Returns whether there was room in the queue.
+    /// Records an event with the next commit, without waiting. Returns whether there was room for it.
     pub(crate) fn record_soon(&self, event: Event) -> bool {
         let decide = move |_: &Connection, journal: &mut Journal| {
             journal.record(event);
             Ok(())
         };
-        let task = Task { decide: Some(decide), result: None, journal: Journal::default(), reply: None };
-        self.queue.try_send(Box::new(task)).is_ok()
+        self.desk.push(Box::new(Task::new(decide)), QUEUE)
+    }
+
+    /// Runs `work` while nobody can write.
+    pub(crate) fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut state = self.desk.state();
+        state.reserved = true;
+        let taken = |state: &mut State| state.connection.is_none();
+        state = self.desk.changed.wait_while(state, taken).unwrap_or_else(PoisonError::into_inner);
+        state.reserved = false;
+        let lead = Lead { desk: &self.desk, connection: state.connection.take() };
+        drop(state);
+        let done = work();
+        drop(lead);
+        done
     }
 }
 
-impl<T, F> Work for Task<F, T>
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.desk.state().stopping = true;
+        self.desk.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Desk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, if it is free and nobody waits for it.
+    fn lead(&self) -> Option<Lead<'_>> {
+        let mut state = self.state();
+        if !state.waiting.is_empty() || state.gathering.is_some() || state.reserved {
+            return None;
+        }
+        let connection = state.connection.take()?;
+        Some(Lead { desk: self, connection: Some(connection) })
+    }
+
+    /// Leaves a change for the writer thread, unless `most` wait already.
+    fn push(&self, work: Box<dyn Work>, most: usize) -> bool {
+        let mut state = self.state();
+        if state.waiting.len() >= most {
+            return false;
+        }
+        state.waiting.push(work);
+        // If somebody has the connection, they will see on putting it back that others wait.
+        if state.connection.is_some() && state.waiting.len() >= state.gathering.unwrap_or(1) {
+            self.changed.notify_all();
+        }
+        true
+    }
+
+    fn write_all(&self) {
+        let mut linger = (0, Duration::ZERO);
+        while let Some((lead, mut batch)) = self.next_batch(linger) {
+            let Ok(connection) = lead.connection() else { return };
+            let begun = monotonic();
+            let committed = write_batch(connection, &mut batch);
+            linger = (batch.len(), monotonic().saturating_duration_since(begun).mul_f32(LINGER_SHARE));
+            drop(lead);
+            for work in batch {
+                work.finish(committed.clone(), &self.sink);
+            }
+        }
+    }
+
+    /// Waits for changes and the connection. After a batch of several, which took long, those who were answered are
+    /// given a moment to come back, so that the next commit has all of them too. `None` is the end.
+    fn next_batch(&self, (last, moment): (usize, Duration)) -> Option<(Lead<'_>, Vec<Box<dyn Work>>)> {
+        let mut state = self.state();
+        if last > 1 && moment >= LEAST_LINGER {
+            state.gathering = Some(last);
+            let few = |state: &mut State| state.waiting.len() < last && !state.stopping;
+            let waited = self.changed.wait_timeout_while(state, moment.min(LONGEST_LINGER), few);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.gathering = None;
+        let idle = |state: &mut State| {
+            let nothing_to_do = state.waiting.is_empty() && !state.stopping;
+            nothing_to_do || state.connection.is_none() || state.reserved
+        };
+        state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let connection = state.connection.take()?;
+        if state.waiting.is_empty() {
+            // An orderly end leaves no write-ahead log behind.
+            if let Err((_, error)) = connection.close() {
+                log::warn!("closing the registry: {error}");
+            }
+            return None;
+        }
+        let rest = state.waiting.len().min(LARGEST_BATCH);
+        let rest = state.waiting.split_off(rest);
+        let batch = mem::replace(&mut state.waiting, rest);
+        Some((Lead { desk: self, connection: Some(connection) }, batch))
+    }
+}
+
+impl Lead<'_> {
+    fn connection(&self) -> Result<&Connection, RegistryError> {
+        self.connection.as_ref().ok_or_else(gone)
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut state = self.desk.state();
+        state.connection = self.connection.take();
+        if !state.waiting.is_empty() || state.reserved || state.stopping {
+            self.desk.changed.notify_all();
+        }
+    }
+}
+
+impl<F, T> Task<F, T>
+where
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+{
+    fn new(decide: F) -> Self {
+        Self { decide: Some(decide), result: None, journal: Journal::default(), reply: None }
+    }
+
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(decide) = self.decide.take() else { return false };
+        let journal = &mut self.journal;
+        let change = || {
+            let value = decide(connection, journal)?;
+            journal.0.iter().try_for_each(|event| rows::record(connection, event))?;
+            Ok(value)
+        };
+        // A panic is an error of its own caller alone.
+        let result = catch_unwind(AssertUnwindSafe(change))
+            .unwrap_or_else(|_| Err(RegistryError::Unavailable("internal error, please report it".into())));
+        self.result.insert(result).is_ok()
+    }
+
+    fn end(self, committed: Result<(), RegistryError>, sink: &Sink) -> Result<T, RegistryError> {
+        let result = self.result.unwrap_or_else(|| Err(gone()));
+        let value = committed.and(result)?;
+        self.journal.0.iter().for_each(sink);
+        Ok(value)
+    }
+}
+
+impl<F, T> Work for Task<F, T>
 where
     T: Send,
     F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send,
 {
-    fn run(&mut self, connection: &Connection) {
-        let Some(decide) = self.decide.take() else { return };
-        let journal = &mut self.journal;
-        self.result = Some(under_savepoint(connection, || {
-            let value = decide(connection, journal)?;
-            journal.0.iter().try_for_each(|event| rows::record(connection, event))?;
-            Ok(value)
-        }));
+    fn run(&mut self, connection: &Connection) -> bool {
+        Task::run(self, connection)
     }
 
-    fn finish(self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink) {
-        let Self { result, journal, reply, .. } = *self;
-        let result = match (committed, result) {
-            (Err(error), _) => Err(error),
-            (Ok(()), Some(result)) => result,
-            (Ok(()), None) => Err(gone()),
-        };
-        if result.is_ok() {
-            journal.0.iter().for_each(sink);
-        }
+    fn finish(mut self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink) {
+        let reply = self.reply.take();
+        let result = self.end(committed, sink);
         if let Some(reply) = reply {
             // A caller that gave up waiting is no error: what it asked for is done.
             let _ = reply.send(result);
@@ -110,53 +279,73 @@ where
     }
 }
 
-fn write_all(connection: Connection, jobs: &Receiver<Box<dyn Work>>, sink: &Sink) {
-    while let Ok(first) = jobs.recv() {
-        let mut batch = vec![first];
-        batch.extend(jobs.try_iter().take(LARGEST_BATCH));
-        let committed = write_batch(&connection, &mut batch);
-        for work in batch {
-            work.finish(committed.clone(), sink);
-        }
-    }
-    // An orderly end leaves no write-ahead log behind.
-    if let Err((_, error)) = connection.close() {
-        log::warn!("closing the registry: {error}");
+/// One change in a transaction of its own. What it wrote goes if it fails; then nothing is committed.
+fn write_one<F, T>(connection: &Connection, task: &mut Task<F, T>) -> Result<(), RegistryError>
+where
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+{
+    execute(connection, "BEGIN IMMEDIATE")?;
+    if task.run(connection) {
+        commit(connection)
+    } else {
+        roll_back(connection);
+        Ok(())
     }
 }
 
 fn write_batch(connection: &Connection, batch: &mut [Box<dyn Work>]) -> Result<(), RegistryError> {
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable)?;
+    execute(connection, "BEGIN IMMEDIATE")?;
     for work in batch {
-        work.run(connection);
+        let written = execute(connection, "SAVEPOINT change").and_then(|()| {
+            if work.run(connection) {
+                return execute(connection, "RELEASE change");
+            }
+            execute(connection, "ROLLBACK TO change")?;
+            execute(connection, "RELEASE change")
+        });
         // On some errors SQLite rolls the whole transaction back by itself; what follows would commit one by one.
-        if connection.is_autocommit() {
+        if written.is_err() || connection.is_autocommit() {
+            roll_back(connection);
             return Err(RegistryError::Unavailable("the registry could not be written".into()));
         }
     }
-    let committed = connection.execute_batch("COMMIT").map_err(unavailable);
-    if committed.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+    commit(connection)
+}
+
+fn commit(connection: &Connection) -> Result<(), RegistryError> {
+    // Rolled back by SQLite itself: COMMIT would be an error without the reason.
+    if connection.is_autocommit() {
+        return Err(RegistryError::Unavailable("the registry could not be written".into()));
+    }
+    let committed = execute(connection, "COMMIT");
+    if committed.is_err() {
+        roll_back(connection);
     }
     committed
 }
 
-/// Keeps what `change` wrote only if it succeeds; a panic in it is an error of its own caller alone.
-fn under_savepoint<T>(
-    connection: &Connection,
-    change: impl FnOnce() -> Result<T, RegistryError>,
-) -> Result<T, RegistryError> {
-    connection.execute_batch("SAVEPOINT change").map_err(unavailable)?;
-    let result = catch_unwind(AssertUnwindSafe(change))
-        .unwrap_or_else(|_| Err(RegistryError::Unavailable("internal error, please report it".into())));
-    let end = if result.is_ok() { "RELEASE change" } else { "ROLLBACK TO change; RELEASE change" };
-    connection.execute_batch(end).map_err(unavailable)?;
-    result
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(error) = execute(connection, "ROLLBACK")
+    {
+        log::error!("rolling back: {error}");
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), RegistryError> {
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    statement.execute(()).map(drop).map_err(unavailable)
 }
 
 fn gone() -> RegistryError {
     RegistryError::Unavailable("otpd is stopping".into())
 }
 
+/// Of what nobody waits for, at most so much waits itself.
 const QUEUE: usize = 1024;
 const LARGEST_BATCH: usize = 256;
+/// Of the time that the last commit took.
+const LINGER_SHARE: f32 = 0.2;
+/// Shorter than this, waiting costs more than the commit that it spares.
+const LEAST_LINGER: Duration = Duration::from_micros(100);
+const LONGEST_LINGER: Duration = Duration::from_millis(4);
