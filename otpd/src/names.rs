@@ -1,11 +1,11 @@
 //! Who is who: users and groups from the system's databases. Look-ups run on threads of their own with a deadline,
 //! because an NSS module may hang (a directory server that is gone). No answer is a refusal, never "no such user".
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
@@ -20,11 +20,25 @@ use otpd_core::name::Uid;
 
 use crate::clock::monotonic;
 
-/// The look-up threads.
+/// The look-up threads. They end when the last clone is dropped.
 #[derive(Clone)]
-pub struct Names {
-    queue: SyncSender<Box<dyn FnOnce() + Send>>,
+pub struct Names(Arc<Owned>);
+
+struct Owned(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    jobs: Mutex<Jobs>,
+    added: Condvar,
 }
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    closed: bool,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// The databases gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +52,7 @@ pub enum NoAnswer {
 }
 
 /// The groups whose members matter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups {
     /// These must exist: of one that cannot be read nobody knows who is in it.
     pub needed: Vec<u32>,
@@ -61,16 +75,13 @@ impl Names {
     /// # Errors
     /// No thread can be started.
     pub fn start() -> std::io::Result<Self> {
-        let (queue, jobs) = sync_channel(QUEUE);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let owned = Owned(Arc::default());
         for _ in 0..THREADS {
-            let jobs = Arc::clone(&jobs);
-            thread::Builder::new()
-                .name("names".into())
-                .stack_size(STACK)
-                .spawn(move || look_up_all(&jobs))?;
+            let queue = Arc::clone(&owned.0);
+            let work = move || queue.look_up_all();
+            thread::Builder::new().name("names".into()).stack_size(STACK).spawn(work)?;
         }
-        Ok(Self { queue })
+        Ok(Self(Arc::new(owned)))
     }
 
     /// The user of this name, with those of `groups` they are in; `None` if there is positively nobody.
@@ -124,18 +135,39 @@ impl Names {
                 let _ = reply.send(look_up());
             }
         });
-        self.queue.try_send(job).map_err(|_| NoAnswer::TimedOut)?;
+        self.0.0.add(job)?;
         answer.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
     }
 }
 
-fn look_up_all(jobs: &Mutex<Receiver<Box<dyn FnOnce() + Send>>>) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
-            Ok(look_up) => look_up(),
-            Err(_) => return,
+impl Queue {
+    fn add(&self, job: Job) -> Result<(), NoAnswer> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.waiting.len() >= QUEUE {
+            return Err(NoAnswer::TimedOut);
         }
+        jobs.waiting.push_back(job);
+        drop(jobs);
+        self.added.notify_one();
+        Ok(())
+    }
+
+    fn look_up_all(&self) {
+        let idle = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.closed;
+        loop {
+            let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut jobs = self.added.wait_while(jobs, idle).unwrap_or_else(PoisonError::into_inner);
+            let Some(look_up) = jobs.waiting.pop_front() else { return };
+            drop(jobs);
+            look_up();
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.0.added.notify_all();
     }
 }
 
@@ -235,7 +267,7 @@ mod tests {
         for _ in 0..THREADS {
             let gate = Arc::clone(&gate);
             let hang = move || assert!(gate.lock().unwrap().recv().is_err());
-            names.queue.send(Box::new(hang)).unwrap();
+            names.0.0.add(Box::new(hang)).unwrap();
         }
         assert_eq!(names.by_name("root", Groups::default()), Err(NoAnswer::TimedOut));
         drop(release);

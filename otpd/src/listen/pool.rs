@@ -18,6 +18,7 @@ use nix::sys::epoll::Epoll;
 use nix::sys::epoll::EpollCreateFlags;
 use nix::sys::epoll::EpollEvent;
 use nix::sys::epoll::EpollFlags;
+use nix::sys::epoll::EpollTimeout;
 use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
@@ -104,9 +105,9 @@ impl Pool {
 impl Shared {
     fn work(&self) {
         loop {
-            self.sweep();
+            let patience = if self.sweep() { SWEEP_MILLISECONDS.into() } else { EpollTimeout::NONE };
             let mut events = [EpollEvent::empty()];
-            match self.epoll.wait(&mut events, SWEEP_MILLISECONDS) {
+            match self.epoll.wait(&mut events, patience) {
                 Ok(0) | Err(Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(errno) => {
@@ -225,12 +226,16 @@ impl Shared {
         }
     }
 
-    /// Once a second: lets go of peers that did not send a whole message in time.
-    fn sweep(&self) {
+    /// Once a second: lets go of peers that did not send a whole message in time. Returns whether there may be such in a
+    /// second's time: with nobody connected nothing wakes up.
+    fn sweep(&self) -> bool {
+        let Ok(mut table) = self.table.try_lock() else { return true };
+        if table.listening && table.connections.is_empty() {
+            return false;
+        }
         let now = monotonic();
-        let Ok(mut table) = self.table.try_lock() else { return };
         if now.saturating_duration_since(table.swept) < Duration::from_secs(1) {
-            return;
+            return true;
         }
         table.swept = now;
         // One that is locked is being served.
@@ -252,6 +257,7 @@ impl Shared {
         if !table.listening && table.connections.len() < usize::from(self.limits.connections) {
             table.listening = self.rearm(&self.listener, LISTENER);
         }
+        true
     }
 }
 

@@ -48,7 +48,7 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn start(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
-        let scene = self.scene(peer, login, now)?;
+        let scene = self.scene(peer, login, Phase::Start, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
@@ -78,7 +78,7 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn answer(&self, peer: Peer, login: &Login, answer: &Secret, now: UnixTime) -> Result<Next, Failure> {
-        let scene = self.scene(peer, login, now)?;
+        let scene = self.scene(peer, login, Phase::Answer, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
@@ -120,7 +120,7 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn account_phase(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
-        let scene = self.scene(peer, login, now)?;
+        let scene = self.scene(peer, login, Phase::Account, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Account, Reason::ServiceNever, None));
         }
@@ -144,14 +144,24 @@ impl<R: Registry> Service<R> {
     }
 
     /// Resolves the people and the place of a login, and asks the permit table.
-    fn scene(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Scene, Failure> {
+    fn scene(&self, peer: Peer, login: &Login, phase: Phase, now: UnixTime) -> Result<Scene, Failure> {
         let settings = self.settings();
         let groups = Groups { needed: settings.policy.groups().collect(), optional: settings.admin_group };
         let (request, from, names) = match peer.door {
             Door::Login => (Request::LoginForAnyone, From::of(login), &self.names),
             Door::Account => (Request::LoginOfOwn, From::Own, &self.own_names),
         };
-        let person = names.by_name(&login.user, groups)?;
+        let person = match (peer.door, phase) {
+            (Door::Login, Phase::Answer) => self.recent.take(&login.user, &groups, clock::monotonic()),
+            _ => None,
+        };
+        let person = match person {
+            Some(person) => Some(person),
+            None => names.by_name(&login.user, groups.clone())?,
+        };
+        if let (Door::Login, Phase::Start, Some(person)) = (peer.door, phase, &person) {
+            self.recent.note(&login.user, person, &groups, clock::monotonic());
+        }
         let role = match &person {
             _ if peer.is_root => Role::Root,
             Some(person) if peer.uid == Some(person.identity.uid) => Role::Owner,
@@ -237,6 +247,14 @@ impl<R: Registry> Service<R> {
             "This account was renamed or renumbered. Root can clear it with: otpctl reset {name}"
         )))
     }
+}
+
+/// Which of the three questions is asked.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Start,
+    Answer,
+    Account,
 }
 
 /// Where a login comes from.

@@ -6,6 +6,7 @@ pub mod bind;
 pub mod login;
 mod prompt;
 mod proof;
+mod recent;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,8 @@ use crate::peer::Peer;
 use crate::permit::Role;
 use crate::settings::Settings;
 
+use recent::Recent;
+
 /// Everything a call needs.
 pub struct Service<R> {
     registry: R,
@@ -43,6 +46,7 @@ pub struct Service<R> {
     /// Look-ups for account.sock have threads of their own: whoever asks for many slow ones there must not make logins
     /// wait.
     own_names: Names,
+    recent: Recent,
     settings: RwLock<Arc<Settings>>,
     /// What was wrong with the configuration at the last reload.
     bad_configuration: Mutex<Option<String>>,
@@ -124,6 +128,7 @@ impl<R: Registry> Service<R> {
             keys: Arc::new(keys),
             names,
             own_names,
+            recent: Recent::default(),
             settings: RwLock::new(Arc::new(settings)),
             bad_configuration: Mutex::default(),
         }
