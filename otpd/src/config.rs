@@ -30,6 +30,8 @@ pub struct Config {
     pub admin: Admin,
     /// Bounds on callers.
     pub limits: Limits,
+    /// The audit log.
+    pub audit: Audit,
     /// Services that differ from the rest, by PAM service name.
     pub service: BTreeMap<String, Service>,
 }
@@ -82,6 +84,14 @@ pub struct Admin {
     pub group: String,
 }
 
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Days after which an event is removed.
+    pub keep_days: u16,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -125,6 +135,7 @@ impl Default for Config {
             policy: PolicySection::default(),
             login: LoginSection::default(),
             admin: Admin::default(),
+            audit: Audit::default(),
             limits: Limits::default(),
             service: BTreeMap::new(),
         }
@@ -151,6 +162,12 @@ impl Default for LoginSection {
 impl Default for Admin {
     fn default() -> Self {
         Self { group: "otpadmin".into() }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep_days: 365 }
     }
 }
 
@@ -238,6 +255,9 @@ impl Config {
                 bail!("limits.{key}: {value} is not within {least} to {most}");
             }
         }
+        if !(1..=36_500).contains(&self.audit.keep_days) {
+            bail!("audit.keep_days: {} is not within 1 to 36500", self.audit.keep_days);
+        }
         if self.policy.grace_days > 3650 {
             bail!("policy.grace_days: {} is not within 0 to 3650", self.policy.grace_days);
         }
@@ -323,6 +343,7 @@ mod tests {
             "grace_days",
             "say_why",
             "group",
+            "keep_days",
             "login_workers",
             "account_workers",
             "connections",
@@ -353,6 +374,8 @@ mod tests {
             let error = Config::parse(&format!("[limits]\n{key} = 0\n")).unwrap_err().to_string();
             assert!(error.contains(key), "{error}");
         }
+        let error = Config::parse("[audit]\nkeep_days = 0\n").unwrap_err().to_string();
+        assert!(error.contains("audit.keep_days"), "{error}");
     }
 
     #[test]

@@ -19,3 +19,4 @@ pub mod registry;
 pub mod service;
 pub mod settings;
 pub mod state;
+pub mod upkeep;

@@ -31,6 +31,7 @@ use otpd::registry::Sqlite;
 use otpd::service::Service;
 use otpd::settings::Settings;
 use otpd::state;
+use otpd::upkeep::Upkeep;
 use otpd_core::event::Reason;
 
 /// One-time passwords for logins: the daemon that holds the registry.
@@ -126,6 +127,7 @@ fn serve(
         syslog
             .line(Level::Warning, "this box's clock was never set: codes cannot be right until it is".into());
     }
+    let upkeep = Upkeep::start(Arc::clone(&service))?;
     // Not under systemd: nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     log::info!("ready");
@@ -133,6 +135,7 @@ fn serve(
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     login.stop();
     account.stop();
+    drop(upkeep);
     service.record_daemon(clock::now(), Reason::Ok, "stopped");
     log::info!("stopped");
     Ok(())

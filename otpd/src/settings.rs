@@ -25,6 +25,8 @@ pub struct Settings {
     pub issuer: String,
     /// Tell the person at the prompt why the last code was refused.
     pub say_why: bool,
+    /// How long events stay in the audit log.
+    pub keep_events: Duration,
 }
 
 impl Settings {
@@ -55,6 +57,7 @@ impl Settings {
             admin_group,
             issuer: issuer(&config.issuer)?,
             say_why: config.login.say_why,
+            keep_events: Duration::from_secs(u64::from(config.audit.keep_days).saturating_mul(86_400)),
         })
     }
 }

@@ -48,7 +48,7 @@ pub struct Summary {
 /// An event as read back: words, so that a log written by another version stays readable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
-    /// Rising, without gaps.
+    /// Rising, without gaps; the oldest are removed in time.
     pub id: i64,
     /// When.
     pub at: UnixTime,
@@ -160,6 +160,13 @@ pub trait Registry: Send + Sync + 'static {
     /// # Errors
     /// [`RegistryError::Unavailable`].
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError>;
+
+    /// Removes events from before `before`, the oldest first and at most `most`, up to the first that is younger, and
+    /// never the newest of all. Returns how many.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError>;
 
     /// Bytes left where the registry is kept.
     ///

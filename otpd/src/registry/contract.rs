@@ -57,6 +57,7 @@ contract!(
     accounts_are_listed_by_name,
     retired_devices_stay_on_record,
     what_is_recorded_soon_is_recorded,
+    old_events_go_and_the_newest_stays,
 );
 
 fn open(directory: &std::path::Path) -> Sqlite {
@@ -222,6 +223,23 @@ fn events_are_numbered_without_gaps_and_paged<R: Registry>(registry: &Arc<R>) {
         ("login", "refuse", "code_wrong")
     );
     assert_eq!((read.service.as_deref(), read.lane.as_deref()), (Some("sshd"), Some("unknown")));
+}
+
+fn old_events_go_and_the_newest_stays<R: Registry>(registry: &Arc<R>) {
+    let ids = || {
+        let all = registry.events(&EventQuery { limit: 100, ..EventQuery::default() }).unwrap();
+        all.iter().map(|event| event.id).collect::<Vec<_>>()
+    };
+    assert_eq!(registry.prune(UnixTime(100), 10).unwrap(), 0);
+    // The clock went back once: what is behind a younger event waits until that one is old too.
+    [1, 2, 3, 9, 4, 10].into_iter().for_each(|at| registry.record(event("alice", at)).unwrap());
+    assert_eq!(registry.prune(UnixTime(3), 1).unwrap(), 1);
+    assert_eq!(registry.prune(UnixTime(5), 10).unwrap(), 2);
+    assert_eq!(registry.prune(UnixTime(5), 10).unwrap(), 0);
+    assert_eq!(ids(), [4, 5, 6]);
+    assert_eq!(registry.prune(UnixTime(1000), 10).unwrap(), 2);
+    registry.record(event("alice", 11)).unwrap();
+    assert_eq!(ids(), [6, 7]);
 }
 
 fn accounts_are_listed_by_name<R: Registry>(registry: &Arc<R>) {

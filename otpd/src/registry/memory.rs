@@ -68,7 +68,7 @@ impl Rows {
     }
 
     fn record(&mut self, event: Event) {
-        let id = i64::try_from(self.events.len()).unwrap() + 1;
+        let id = self.events.last().map_or(1, |event| event.id + 1);
         self.events.push(StoredEvent {
             id,
             at: event.at,
@@ -189,6 +189,14 @@ impl Registry for Memory {
         }
         events.truncate(limit);
         Ok(events)
+    }
+
+    fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
+        let mut rows = self.rows();
+        let old = rows.events.iter().take_while(|event| event.at < before).count();
+        let removed = old.min(rows.events.len().saturating_sub(1)).min(most as usize);
+        rows.events.drain(..removed);
+        Ok(u32::try_from(removed).unwrap())
     }
 
     fn room(&self) -> Result<u64, RegistryError> {

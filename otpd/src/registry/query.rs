@@ -66,6 +66,25 @@ pub(crate) fn events(connection: &Connection, query: &EventQuery) -> Result<Vec<
     Ok(events)
 }
 
+/// Removes the oldest events. Looks at no more rows than it may remove, however long the log is.
+pub(crate) fn prune(connection: &Connection, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, at FROM audit ORDER BY id LIMIT ?1").map_err(unavailable)?;
+    let mut rows = statement.query([most.saturating_add(1)]).map_err(unavailable)?;
+    let (mut last, mut before_it) = (None, None);
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let (id, at): (i64, i64) = (row.get(0).map_err(unavailable)?, row.get(1).map_err(unavailable)?);
+        (last, before_it) = (before_it, Some(id));
+        if at >= before.0 {
+            break;
+        }
+    }
+    let Some(last) = last else { return Ok(0) };
+    let mut statement = connection.prepare_cached("DELETE FROM audit WHERE id <= ?1").map_err(unavailable)?;
+    let removed = statement.execute([last]).map_err(unavailable)?;
+    Ok(u32::try_from(removed).unwrap_or(most))
+}
+
 /// Runs SQLite's own check. `None` is no damage.
 pub(crate) fn verify(connection: &Connection) -> Result<Option<String>, RegistryError> {
     let said: String =

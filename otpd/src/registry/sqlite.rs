@@ -201,6 +201,10 @@ impl Registry for Sqlite {
         self.lists.read(|connection| query::events(connection, query))
     }
 
+    fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
+        self.write(move |connection, _| query::prune(connection, before, most))
+    }
+
     fn room(&self) -> Result<u64, RegistryError> {
         let found = nix::sys::statvfs::statvfs(&self.path);
         let found = found.map_err(|errno| RegistryError::Unavailable(format!("statvfs: {errno}")))?;

@@ -155,6 +155,24 @@ impl<R: Registry> Service<R> {
         let _ = self.registry.record_soon(event);
     }
 
+    /// Removes at most `most` events that are older than they are kept, and returns how many. A clock that nobody
+    /// vouches for removes nothing: were it ahead by years, the whole log would go.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn prune(&self, now: UnixTime, synchronised: Option<bool>, most: u32) -> Result<u32, RegistryError> {
+        if synchronised != Some(true) {
+            return Ok(0);
+        }
+        let kept = i64::try_from(self.settings().keep_events.as_secs()).unwrap_or(i64::MAX);
+        self.registry.prune(UnixTime(now.0.saturating_sub(kept)), most)
+    }
+
+    /// Records that old events were removed.
+    pub fn record_pruned(&self, now: UnixTime, events: u64) {
+        self.record_daemon(now, Reason::Ok, &format!("{events} old events removed from the audit log"));
+    }
+
     /// Records a refusal that came before any change, and hands it on.
     fn refuse<T>(
         &self,

@@ -37,7 +37,8 @@ fn service(settings: Settings) -> Service<Memory> {
 }
 
 fn settings(policy: Policy) -> Settings {
-    Settings { policy, admin_group: None, issuer: "nas".into(), say_why: true }
+    let keep_events = Duration::from_secs(30 * 86_400);
+    Settings { policy, admin_group: None, issuer: "nas".into(), say_why: true, keep_events }
 }
 
 fn plain() -> Service<Memory> {
@@ -162,6 +163,18 @@ fn prompts_say_what_a_person_needs_and_no_longer_than_it_matters() {
     let locked = format!("Locked until {} after 4 wrong codes. {}", prompt::clock(at(70)), plain_prompt());
     assert_eq!(prompt(&service, &local, at(41)), locked);
     assert!(locked.is_ascii() && locked.len() <= 200);
+}
+
+#[test]
+fn events_go_when_they_are_old_by_a_clock_that_is_right() {
+    let service = plain();
+    let _ = service.answer(ROOT, &login(None), &wrong(), NOW).unwrap();
+    let _ = service.answer(ROOT, &login(None), &wrong(), at(1)).unwrap();
+    let (early, late) = (at(30 * 86_400), at(30 * 86_400 + 1));
+    assert_eq!(service.prune(early, Some(true), 10).unwrap(), 0);
+    assert_eq!(service.prune(late, Some(false), 10).unwrap(), 0);
+    assert_eq!(service.prune(late, None, 10).unwrap(), 0);
+    assert_eq!(service.prune(late, Some(true), 10).unwrap(), 1);
 }
 
 fn forget_announcement(service: &Service<Memory>) {
