@@ -22,10 +22,16 @@ source_dir=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 # --- what it needs -----------------------------------------------------------
 
-# sudo resets PATH; the toolchain of the user who called it will do.
+# sudo resets PATH and HOME, and rustup keeps its toolchains below HOME: the one of the user who called will do.
+caller=${SUDO_USER:-root}
+caller_home=$(getent passwd "$caller" | cut -d: -f6)
 if ! command -v cargo >/dev/null 2>&1; then
-    for bin in /root/.cargo/bin "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/.cargo/bin" /usr/local/cargo/bin; do
-        [ -x "$bin/cargo" ] && PATH="$bin:$PATH" && break
+    for bin in "$caller_home/.cargo/bin" /root/.cargo/bin /usr/local/cargo/bin; do
+        [ -x "$bin/cargo" ] || continue
+        PATH="$bin:$PATH"
+        rustup="${bin%/.cargo/bin}/.rustup"
+        [ ! -d "$rustup" ] || export RUSTUP_HOME="${RUSTUP_HOME:-$rustup}"
+        break
     done
 fi
 if ! command -v cargo >/dev/null 2>&1; then
@@ -61,7 +67,12 @@ if [ -n "$missing" ]; then
 fi
 
 say "Building; the first time this takes a few minutes, without a word ..."
-(cd "$source_dir" && cargo build --quiet --release --locked -p otpd -p otpctl -p pam_otp)
+build() { (cd "$source_dir" && "$@" cargo build --quiet --release --locked -p otpd -p otpctl -p pam_otp); }
+# In their own checkout the caller builds, or the next cargo build there would meet files of root.
+builder=root
+[ "$(stat -c %U "$source_dir")" != "$caller" ] || builder=$caller
+case "$(command -v cargo)" in /root/*) builder=root ;; esac
+if [ "$builder" = root ]; then build env; else build runuser -u "$builder" -- env HOME="$caller_home"; fi
 built="${CARGO_TARGET_DIR:-$source_dir/target}/release"
 
 # --- a private system --------------------------------------------------------
