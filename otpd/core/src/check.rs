@@ -82,7 +82,10 @@ pub fn check<O: Opener>(
         Gate::Closed => return Ok(Verdict::Closed),
     }
     let looks = look_at_all(account, code, now, keys)?;
-    let verdict = judge(account, &looks, now);
+    let mut verdict = judge(account, &looks, now);
+    if let Verdict::Wrong { near } = &mut verdict {
+        *near = look_around(account, code, now, keys)?;
+    }
     match verdict {
         Verdict::Accepted { .. } => {
             for look in &looks {
@@ -140,8 +143,6 @@ struct Look {
     fresh: Option<Step>,
     /// The step it matches that is spent.
     spent: Option<Step>,
-    /// How many steps off it lies, if that is within [`NEAR`] but outside the window.
-    near: Option<i64>,
 }
 
 /// Every device is looked at, whatever the others said, so time tells nothing.
@@ -162,21 +163,36 @@ fn look_at<O: Opener>(
     keys: &O,
 ) -> Result<Look, O::Error> {
     let key = keys.open(account, device)?;
-    let mut look = Look { device: device.id, fresh: None, spent: None, near: None };
+    let mut look = Look { device: device.id, fresh: None, spent: None };
     // A key and parameters from our own constructors are always taken; if not, the device has no code.
     let Ok(generator) = Generator::new(&key, device.parameters) else { return Ok(look) };
     let centre = device.centre(now);
-    for offset in generator.offsets(code, centre, NEAR) {
+    for offset in generator.offsets(code, centre, WINDOW) {
         let Some(step) = centre.at(offset) else { continue };
-        if offset.abs() > WINDOW {
-            look.near = look.near.or(Some(offset));
-        } else if device.last_step.is_some_and(|last| step <= last) {
+        if device.last_step.is_some_and(|last| step <= last) {
             look.spent = look.spent.or(Some(step));
         } else {
             look.fresh = look.fresh.or(Some(step));
         }
     }
     Ok(look)
+}
+
+/// The first device that has a wrong code within [`NEAR`] steps, and how many. Looks at all of them, too.
+fn look_around<O: Opener>(
+    account: &Account,
+    code: &Code,
+    now: UnixTime,
+    keys: &O,
+) -> Result<Option<(DeviceId, i64)>, O::Error> {
+    let mut near = None;
+    for device in account.active() {
+        let key = keys.open(account, device)?;
+        let Ok(generator) = Generator::new(&key, device.parameters) else { continue };
+        let offsets = generator.offsets(code, device.centre(now), NEAR);
+        near = near.or(offsets.first().map(|offset| (device.id, *offset)));
+    }
+    Ok(near)
 }
 
 fn judge(account: &Account, looks: &[Look], now: UnixTime) -> Verdict {
@@ -189,7 +205,7 @@ fn judge(account: &Account, looks: &[Look], now: UnixTime) -> Verdict {
         Some(device) => Verdict::Used { device: device.id, next: next_code(device, now) },
         None => match all_ahead(account, now) {
             Some(device) => Verdict::ClockWentBack { device },
-            None => Verdict::Wrong { near: looks.iter().find_map(|look| Some((look.device, look.near?))) },
+            None => Verdict::Wrong { near: None },
         },
     }
 }
