@@ -43,7 +43,7 @@ struct Desk {
 struct State {
     connection: Option<Connection>,
     waiting: Vec<Box<dyn Work>>,
-    /// While the writer thread gives callers a moment to come back: how many of them it hopes for.
+    /// While the writer thread gives callers a moment to come back: how many changes it hopes for.
     gathering: Option<usize>,
     /// Somebody wants the connection for themselves, and is next.
     reserved: bool,
@@ -170,12 +170,12 @@ impl Desk {
     }
 
     fn write_all(&self) {
-        let mut linger = (0, Duration::ZERO);
+        let mut linger = Duration::ZERO;
         while let Some((lead, mut batch)) = self.next_batch(linger) {
             let Ok(connection) = lead.connection() else { return };
             let begun = monotonic();
             let committed = write_batch(connection, &mut batch);
-            linger = (batch.len(), monotonic().saturating_duration_since(begun).mul_f32(LINGER_SHARE));
+            linger = self.gather(batch.len(), monotonic().saturating_duration_since(begun));
             drop(lead);
             for work in batch {
                 work.finish(committed.clone(), &self.sink);
@@ -183,14 +183,25 @@ impl Desk {
         }
     }
 
-    /// Waits for changes and the connection. After a batch of several, which took long, those who were answered are
-    /// given a moment to come back, so that the next commit has all of them too. `None` is the end.
-    fn next_batch(&self, (last, moment): (usize, Duration)) -> Option<(Lead<'_>, Vec<Box<dyn Work>>)> {
+    /// After a commit of several that took long, those who are about to be answered get a moment to come back, so that
+    /// the next commit has all of them too. Returns how long a moment; until it is over nobody writes alone.
+    fn gather(&self, batch: usize, took: Duration) -> Duration {
+        let moment = took.mul_f32(LINGER_SHARE).min(LONGEST_LINGER);
+        if batch < 2 || moment < LEAST_LINGER {
+            return Duration::ZERO;
+        }
         let mut state = self.state();
-        if last > 1 && moment >= LEAST_LINGER {
-            state.gathering = Some(last);
-            let few = |state: &mut State| state.waiting.len() < last && !state.stopping;
-            let waited = self.changed.wait_timeout_while(state, moment.min(LONGEST_LINGER), few);
+        // On top of those who wait already: else two halves would take turns for ever.
+        state.gathering = Some(state.waiting.len().saturating_add(batch));
+        moment
+    }
+
+    /// Waits for changes and the connection. `None` is the end.
+    fn next_batch(&self, linger: Duration) -> Option<(Lead<'_>, Vec<Box<dyn Work>>)> {
+        let mut state = self.state();
+        if let Some(hoped) = state.gathering {
+            let few = |state: &mut State| state.waiting.len() < hoped && !state.stopping;
+            let waited = self.changed.wait_timeout_while(state, linger, few);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.gathering = None;
