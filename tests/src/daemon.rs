@@ -84,6 +84,12 @@ impl Daemon {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"))
     }
 
+    /// Where it answers logins, as seen from here.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.join(otpd_proto::LOGIN_SOCKET)
+    }
+
     /// Sends a signal.
     ///
     /// # Panics

@@ -6,20 +6,25 @@ use otpd_core::totp::Generator;
 use otpd_core::totp::Parameters;
 use zeroize::Zeroizing;
 
-/// The number of an account, from 0.
+/// The number of an account, from 0, and of its first device. That of a further device is [`device`].
 pub type Number = u32;
 
-/// The name of an account.
+/// A device of an account, from 0.
+pub fn device(account: Number, device: u32) -> Number {
+    account + device * MOST
+}
+
+/// The name of the account.
 pub fn name(number: Number) -> String {
-    format!("u{number:06}")
+    format!("u{:06}", number % MOST)
 }
 
 /// Its uid, out of the way of real users and of 65534.
 pub fn uid(number: Number) -> u32 {
-    number + 200_000
+    number % MOST + 200_000
 }
 
-/// Its key: different for each account, the same in each run.
+/// The key: different for each device, the same in each run.
 pub fn key(number: Number) -> Key {
     let words = (0..3).map(|word| splitmix(u64::from(number) * 3 + word));
     let bytes: Vec<u8> = words.flat_map(u64::to_be_bytes).take(Key::MADE).collect();
@@ -47,6 +52,9 @@ pub fn in_order(position: u64, accounts: u32) -> Number {
     let spread = position % u64::from(accounts) * 7_368_787 % u64::from(accounts);
     u32::try_from(spread).expect("below the number of accounts")
 }
+
+/// The most accounts.
+pub const MOST: u32 = 1_000_000;
 
 fn splitmix(seed: u64) -> u64 {
     let mut word = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);

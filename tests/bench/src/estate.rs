@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::anyhow;
@@ -29,24 +30,52 @@ use crate::accounts;
 use crate::accounts::Number;
 use crate::clock;
 use crate::contestant::Contestant;
+use crate::events;
 use crate::site::Site;
 
-/// The accounts 0 to `accounts`, known to every contestant.
+/// What an estate is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Accounts.
+    pub accounts: u32,
+    /// Devices of each.
+    pub devices: u32,
+    /// Events in the audit log, from before the run.
+    pub events: u32,
+    /// Whether the peers know the accounts too.
+    pub peers: bool,
+    /// Milliseconds that each fdatasync of otpd takes at least.
+    pub slow: Option<u32>,
+}
+
+impl Plan {
+    /// One device each, known to all.
+    pub fn of(accounts: u32) -> Self {
+        Self { accounts, devices: 1, events: 0, peers: true, slow: None }
+    }
+}
+
+/// The accounts 0 to `accounts`.
 pub struct Estate {
     /// How many.
     pub accounts: u32,
+    /// What it was made to have.
+    pub plan: Plan,
+    /// How long otpd took from its start until it was ready.
+    pub started_in: Duration,
     at: PathBuf,
     daemon: Daemon,
 }
 
 impl Estate {
-    /// Makes it.
-    pub fn provision(site: &Site, accounts: u32) -> anyhow::Result<Self> {
-        let at = site.path(&accounts.to_string());
+    /// Makes it. `name` is that of its directories.
+    pub fn provision(site: &Site, name: &str, plan: Plan) -> anyhow::Result<Self> {
+        let accounts = plan.accounts;
+        let at = site.path(name);
         for directory in ["", "google", "oath", "one", "pam.d"] {
             fs::create_dir(at.join(directory))?;
         }
-        let runtime = PathBuf::from(format!("/run/otpd-{accounts}"));
+        let runtime = PathBuf::from(format!("/run/otpd-{name}"));
         let socket = runtime.join("login.sock");
         for contestant in Contestant::MAIN {
             let line = contestant.line(&at, &site.path("pam_otp.so"), &socket);
@@ -55,19 +84,27 @@ impl Estate {
         }
         // Without it, libpam complains to syslog at each transaction; a module named in it would be loaded each time.
         fs::write(at.join("pam.d/other"), "# nobody else\n")?;
-        write_files(&at, accounts)?;
+        if plan.peers {
+            write_files(&at, accounts)?;
+        }
         let config = format!("[paths]\nstate = {:?}\nruntime = {runtime:?}\n", at.join("state"));
         fs::write(at.join("otpd.toml"), config)?;
         let start = || {
             let mut command = Command::new(site.path("otpd"));
             command.arg("--config").arg(at.join("otpd.toml"));
+            if let Some(milliseconds) = plan.slow {
+                command.env("LD_PRELOAD", site.path("slow_disk.so"));
+                command.env("SLOW_DISK_MS", milliseconds.to_string());
+            }
             Daemon::start(command, &runtime).map_err(|said| anyhow!("otpd does not start: {said}"))
         };
         // otpd makes its registry and its key itself; the devices are sealed and inserted by its own code.
         start()?.stop();
-        bind_devices(&at.join("state"), accounts)?;
+        bind_devices(&at.join("state"), plan)?;
+        events::add(&at.join("state/registry.db"), plan)?;
+        let begun = clock::instant();
         let daemon = start()?;
-        Ok(Self { accounts, at, daemon })
+        Ok(Self { accounts, plan, started_in: begun.elapsed(), at, daemon })
     }
 
     /// Its PAM stacks.
@@ -83,6 +120,27 @@ impl Estate {
     /// Accounts that are used in rounds; the rest is kept for wrong codes, which lock an account.
     pub fn usable(&self) -> u32 {
         self.accounts / 10 * 9
+    }
+
+    /// Its login socket.
+    pub fn socket(&self) -> PathBuf {
+        self.daemon.socket()
+    }
+
+    /// KiB that its otpd has in memory.
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// KiB that it has had at most.
+    pub fn peak(&self) -> anyhow::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon_pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("a line of it")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
     /// Bytes of the registry and its log.
@@ -114,7 +172,7 @@ fn private_file(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// Through otpd's own registry, many at once: what waits together is committed together.
-fn bind_devices(state: &Path, accounts: u32) -> anyhow::Result<()> {
+fn bind_devices(state: &Path, plan: Plan) -> anyhow::Result<()> {
     let registry = Sqlite::open(&state.join("registry.db"), Box::new(|_| {}))?;
     let wrapped = registry.wrapped_data_key()?.context("otpd has made its data key")?;
     let keys = MasterKey::read_credential(&state.join("registry.key"))?.open_data_key(&wrapped)?;
@@ -123,7 +181,8 @@ fn bind_devices(state: &Path, accounts: u32) -> anyhow::Result<()> {
         let bind_share = |share: u32| {
             let (registry, keys) = (&registry, &keys);
             scope.spawn(move || {
-                (share..accounts).step_by(THREADS).try_for_each(|number| bind_one(registry, keys, number))
+                let mut numbers = (share..plan.accounts).step_by(THREADS);
+                numbers.try_for_each(|number| bind_one(registry, keys, number, plan.devices))
             })
         };
         let threads: Vec<_> = (0..).take(THREADS).map(bind_share).collect();
@@ -131,7 +190,7 @@ fn bind_devices(state: &Path, accounts: u32) -> anyhow::Result<()> {
     })
 }
 
-fn bind_one(registry: &Sqlite, keys: &Arc<Keys>, number: Number) -> anyhow::Result<()> {
+fn bind_one(registry: &Sqlite, keys: &Arc<Keys>, number: Number, devices: u32) -> anyhow::Result<()> {
     let who = Identity {
         uid: Uid::new(accounts::uid(number)).context("a uid")?,
         name: AccountName::new(&accounts::name(number))?,
@@ -139,17 +198,20 @@ fn bind_one(registry: &Sqlite, keys: &Arc<Keys>, number: Number) -> anyhow::Resu
     let keys = Arc::clone(keys);
     registry.change_or_create(&who, move |account, _| {
         let now = clock::now();
-        let key = keys.seal(account.id, DeviceId(account.next_device), &accounts::key(number))?;
-        let device = NewDevice {
-            name: DeviceName::new("phone")?,
-            key,
-            parameters: Parameters::default(),
-            replaces: None,
-            by: "otpd-bench".to_owned(),
-            from: "otpd-bench".to_owned(),
-        };
-        let id = account.begin(device, now).map_err(|why| anyhow!("cannot begin: {why:?}"))?;
-        account.activate(id, now, "otpd-bench");
+        for device in 0..devices {
+            let key = accounts::key(accounts::device(number, device));
+            let key = keys.seal(account.id, DeviceId(account.next_device), &key)?;
+            let device = NewDevice {
+                name: DeviceName::new(&format!("phone {device}"))?,
+                key,
+                parameters: Parameters::default(),
+                replaces: None,
+                by: "otpd-bench".to_owned(),
+                from: "otpd-bench".to_owned(),
+            };
+            let id = account.begin(device, now).map_err(|why| anyhow!("cannot begin: {why:?}"))?;
+            account.activate(id, now, "otpd-bench");
+        }
         anyhow::Ok(())
     })?
 }

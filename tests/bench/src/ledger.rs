@@ -48,7 +48,7 @@ impl Ledger {
 }
 
 fn index(number: Number) -> usize {
-    usize::try_from(number).expect("fits")
+    usize::try_from(number % accounts::MOST).expect("fits")
 }
 
 #[cfg(test)]

@@ -9,11 +9,15 @@ mod check;
 mod clock;
 mod contestant;
 mod estate;
+mod events;
 mod floor;
+mod growth;
 mod ledger;
 mod report;
 mod run;
 mod site;
+mod slow;
+mod storm;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -35,6 +39,7 @@ use nix::unistd::Pid;
 
 use crate::caller::Mode;
 use crate::contestant::Contestant;
+use crate::estate::Plan;
 use crate::report::Figures;
 use crate::run::Run;
 use crate::site::Names;
@@ -43,15 +48,21 @@ use crate::site::Site;
 /// Measures logins through pam_otp beside its peers. Needs root.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// What to measure.
+    #[arg(long, value_enum, default_value = "peers")]
+    what: What,
     /// Few and short rounds, to see whether it works; the figures say little.
     #[arg(long)]
     quick: bool,
     /// Rounds; the figures are medians over them.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Numbers of accounts to measure with.
-    #[arg(long, value_delimiter = ',', default_value = "1000,100000")]
+    /// Numbers of accounts to measure with. By default 1000,100000; 1000000 the most of growth.
+    #[arg(long, value_delimiter = ',')]
     accounts: Vec<u32>,
+    /// Events in the audit log, for growth.
+    #[arg(long, default_value = "10000000")]
+    events: u32,
     /// Where everything is kept meanwhile; it should be on the disk that is to be measured.
     #[arg(long, default_value = "/var/tmp")]
     dir: PathBuf,
@@ -68,6 +79,19 @@ struct Arguments {
     shell: Option<String>,
     #[command(subcommand)]
     role: Option<Role>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// pam_otp beside its peers and the floor.
+    Peers,
+    /// pam_otp from one account to a million, with ten devices each, with a long audit log.
+    Growth,
+    /// 2,000 logins at once.
+    Storm,
+    /// A disk that takes 20 ms for each sync.
+    SlowDisk,
 }
 
 /// What a process of the run is.
@@ -145,15 +169,52 @@ fn outside(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn inside(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
-    let sizes = &arguments.accounts;
-    let (rounds, length, replayed) = if arguments.quick {
-        (1, Duration::from_millis(300), 1000)
-    } else {
-        (5, Duration::from_millis(1200), 20_000)
-    };
-    let rounds = arguments.rounds.unwrap_or(rounds);
-    let largest = sizes.iter().max().copied().unwrap_or_default();
-    let mut run = Run::prepare(Site::lay_out(root, largest, arguments.names)?, sizes)?;
+    let largest = arguments.accounts.iter().max().copied();
+    match arguments.what {
+        What::Peers => {}
+        What::Growth => {
+            let most = largest.unwrap_or(accounts::MOST);
+            let mut run = prepare(arguments, root, &growth::plans(most, arguments.events))?;
+            let (rounds, length) = pace(arguments);
+            print!("{}", growth::measure(&mut run, rounds, length)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        What::Storm => {
+            let plan = Plan { peers: false, ..Plan::of(largest.unwrap_or(100_000)) };
+            let run = prepare(arguments, root, &[plan])?;
+            print!("{}", storm::measure(&run.estates[0], STORM)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        What::SlowDisk => {
+            slow::build(root)?;
+            let plan = slow::plan(largest.unwrap_or(100_000), SLOW_MILLISECONDS);
+            let mut run = prepare(arguments, root, &[plan])?;
+            let (rounds, length) = pace(arguments);
+            print!("{}", slow::measure(&mut run, rounds, length)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    beside_peers(arguments, root)
+}
+
+fn prepare(arguments: &Arguments, root: &Path, plans: &[Plan]) -> anyhow::Result<Run> {
+    let largest = plans.iter().map(|plan| plan.accounts).max().unwrap_or_default();
+    Run::prepare(Site::lay_out(root, largest, arguments.names)?, plans)
+}
+
+/// How many rounds, and how long each cell.
+fn pace(arguments: &Arguments) -> (usize, Duration) {
+    let (rounds, length) =
+        if arguments.quick { (1, Duration::from_millis(300)) } else { (5, Duration::from_millis(1200)) };
+    (arguments.rounds.unwrap_or(rounds), length)
+}
+
+fn beside_peers(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
+    let sizes: &[u32] = if arguments.accounts.is_empty() { &[1000, 100_000] } else { &arguments.accounts };
+    let (rounds, length) = pace(arguments);
+    let replayed = if arguments.quick { 1000 } else { 20_000 };
+    let plans: Vec<Plan> = sizes.iter().map(|accounts| Plan::of(*accounts)).collect();
+    let mut run = prepare(arguments, root, &plans)?;
     if let Some(command) = &arguments.shell {
         return shell(&run, root, command);
     }
@@ -174,9 +235,11 @@ fn inside(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
     );
     print!("{}{}", figures.tables(sizes), report::correctness(&verdicts));
     for estate in &run.estates {
-        let resident = resident(estate.daemon_pid())?;
-        let registry = estate.registry_bytes() / 1024;
-        println!("\notpd with {} accounts: {resident} resident, registry {registry} KiB", estate.accounts);
+        let (resident, registry) = (estate.resident()?, estate.registry_bytes() / 1024);
+        println!(
+            "\notpd with {} accounts: {resident} KiB resident, registry {registry} KiB",
+            estate.accounts
+        );
     }
     if let Some(path) = &arguments.json {
         let samples: Vec<_> = run.samples.iter().collect();
@@ -216,9 +279,5 @@ fn shell(run: &Run, root: &Path, command: &str) -> anyhow::Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What `/proc/PID/status` says.
-fn resident(pid: u32) -> anyhow::Result<String> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    Ok(line.context("VmRSS")?.trim().to_owned())
-}
+const STORM: u32 = 2000;
+const SLOW_MILLISECONDS: u32 = 20;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::accounts;
 use crate::accounts::Number;
 use crate::caller::Job;
 use crate::caller::Mode;
@@ -17,6 +18,7 @@ use crate::cell::deal;
 use crate::clock;
 use crate::contestant::Contestant;
 use crate::estate::Estate;
+use crate::estate::Plan;
 use crate::ledger::Ledger;
 use crate::site::Site;
 
@@ -27,18 +29,18 @@ pub struct Run {
     pub estates: Vec<Estate>,
     long_lived: Callers,
     fresh: Callers,
-    ledgers: BTreeMap<(Contestant, u32), Ledger>,
+    ledgers: BTreeMap<(Contestant, usize), Ledger>,
     /// One sample a round.
     pub samples: BTreeMap<Cell, Vec<Sample>>,
 }
 
 impl Run {
     /// Makes the estates and starts the callers.
-    pub fn prepare(site: Site, sizes: &[u32]) -> anyhow::Result<Self> {
+    pub fn prepare(site: Site, plans: &[Plan]) -> anyhow::Result<Self> {
         let mut estates = Vec::new();
-        for size in sizes {
-            eprintln!("provisioning {size} accounts");
-            estates.push(Estate::provision(&site, *size)?);
+        for (number, plan) in plans.iter().enumerate() {
+            eprintln!("provisioning {} accounts", plan.accounts);
+            estates.push(Estate::provision(&site, &number.to_string(), *plan)?);
         }
         let long_lived = Callers::start(Mode::LongLived, MOST)?;
         let fresh = Callers::start(Mode::FreshProcess, MOST)?;
@@ -87,11 +89,28 @@ impl Run {
         contestant: Contestant,
         length: Duration,
     ) -> anyhow::Result<()> {
+        let sample = self.sample(estate, mode, at_once, contestant, length)?;
         let accounts = self.estates[estate].accounts;
+        let cell = Cell { mode, accounts, at_once, contestant };
+        self.samples.entry(cell).or_default().push(sample);
+        Ok(())
+    }
+
+    /// One cell, once.
+    pub fn sample(
+        &mut self,
+        estate: usize,
+        mode: Mode,
+        at_once: usize,
+        contestant: Contestant,
+        length: Duration,
+    ) -> anyhow::Result<Sample> {
         let most = length.as_secs_f64() * if mode == Mode::LongLived { 20_000.0 } else { 6_000.0 };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand")]
         let numbers = self.fresh_accounts(contestant, estate, most as usize);
-        let tries: Vec<(Number, Typed)> = numbers.iter().map(|number| (*number, Typed::Right)).collect();
+        let devices = self.estates[estate].plan.devices;
+        let right = |number: &Number| (accounts::device(*number, number % devices), Typed::Right);
+        let tries: Vec<(Number, Typed)> = numbers.iter().map(right).collect();
         let daemon = if contestant == Contestant::Otp {
             self.estates[estate].daemon_pid()
         } else {
@@ -101,9 +120,18 @@ impl Run {
         let outcome = self.give(contestant, estate, mode, deal(&tries, at_once), length)?;
         let sample = outcome.sample(cpu_of(daemon)?.saturating_sub(before));
         self.note(contestant, estate, &outcome);
-        let cell = Cell { mode, accounts, at_once, contestant };
-        self.samples.entry(cell).or_default().push(sample);
-        Ok(())
+        Ok(sample)
+    }
+
+    /// A login with each device of the first account, in a step that has not been used.
+    pub fn sample_of_one_account(&mut self, estate: usize, length: Duration) -> anyhow::Result<Sample> {
+        clock::wait_past(clock::step());
+        let devices = 0..self.estates[estate].plan.devices;
+        let tries = devices.map(|device| (accounts::device(0, device), Typed::Right)).collect();
+        let daemon = self.estates[estate].daemon_pid();
+        let before = cpu_of(daemon)?;
+        let outcome = self.give(Contestant::Otp, estate, Mode::LongLived, vec![tries], length)?;
+        Ok(outcome.sample(cpu_of(daemon)?.saturating_sub(before)))
     }
 
     /// Accounts with an unspent code, waiting for the next step if there are too few. A third of an estate at most,
@@ -166,9 +194,8 @@ impl Run {
 
     /// The ledger of a contestant.
     pub fn ledger(&mut self, contestant: Contestant, estate: usize) -> &mut Ledger {
-        let estate = &self.estates[estate];
-        let new = || Ledger::new(estate.usable());
-        self.ledgers.entry((contestant, estate.accounts)).or_insert_with(new)
+        let usable = self.estates[estate].usable();
+        self.ledgers.entry((contestant, estate)).or_insert_with(|| Ledger::new(usable))
     }
 }
 
