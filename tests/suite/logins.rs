@@ -1,11 +1,26 @@
-//! Real programs ask for a code and accept it once: sshd, sudo, su, login, and a caller that is not root. Each with
-//! the right code, a wrong one, the same again, locked, the daemon stopped, and for a user without protection.
+//! Real programs ask for a code and accept it once: sshd, sudo, su, login, doas, polkit, Cockpit, proftpd, and a caller
+//! that is not root. Each with the right code, a wrong one, the same again, locked, the daemon stopped, and for a user
+//! without protection. Then what is peculiar to one of them, or to a stack.
 
+#[path = "logins/cockpit.rs"]
+mod cockpit;
+#[path = "logins/confined.rs"]
+mod confined;
+#[path = "logins/log.rs"]
+mod log;
 #[path = "logins/network.rs"]
 mod network;
+#[path = "logins/polkit.rs"]
+mod polkit;
+#[path = "logins/proftpd.rs"]
+mod proftpd;
 #[path = "logins/programs.rs"]
 mod programs;
 #[path = "logins/ssh.rs"]
 mod ssh;
 #[path = "logins/sshd.rs"]
 mod sshd;
+#[path = "logins/stacks.rs"]
+mod stacks;
+#[path = "logins/sudo.rs"]
+mod sudo;

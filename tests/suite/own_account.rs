@@ -1,9 +1,11 @@
 //! Without root: a daemon of one's own, the built module on the real libpam, and one's own account.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 
 use otpd_tests::Daemon;
 use otpd_tests::Programs;
@@ -155,6 +157,26 @@ fn a_stopped_daemon_lets_nobody_in() {
     daemon.stop();
     assert_eq!(authenticate(&stacks, &user, &code), pam::AUTHINFO_UNAVAIL);
     drop(directory);
+}
+
+#[test]
+fn otpd_may_restart_while_a_person_types() {
+    let own = Own::start("");
+    let code = own.bind("phone").code(0);
+    let Own { directory, daemon, user } = own;
+    let (stacks, runtime) = (directory.path().join("pam.d"), directory.path().join("run"));
+    let mut command = Command::new(&Programs::build().otpd);
+    command.arg("--config").arg(directory.path().join("otpd.toml"));
+    let (mut stopped, started) = (Some((daemon, command)), Rc::new(RefCell::new(None)));
+    let kept = Rc::clone(&started);
+    let restart = move |_: &str| {
+        let (daemon, command) = stopped.take()?;
+        daemon.stop();
+        *kept.borrow_mut() = Daemon::start(command, &runtime).ok();
+        Some(code.clone())
+    };
+    assert_eq!(Transaction::start(&stacks, "own", &user, Box::new(restart)).authenticate(), pam::SUCCESS);
+    assert!(started.borrow().is_some());
 }
 
 #[test]

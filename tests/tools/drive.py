@@ -2,7 +2,8 @@
 """Runs a program on a terminal of its own and answers its prompts, in order.
 
 drive.py '[{"regex": "answer", ...}, ...]' COMMAND...
-A step answers the first of its prompts that comes. The answer null ends the program.
+A step answers the first of its prompts that comes. The answer null ends the program;
+an answer in a list is typed when the terminal no longer shows what is typed.
 What the program shows is printed. Exits as the program does, 97 if a prompt did not
 come, 98 after 60 seconds.
 """
@@ -13,6 +14,7 @@ import re
 import select
 import signal
 import sys
+import termios
 import time
 
 steps = json.loads(sys.argv[1])
@@ -42,6 +44,10 @@ while True:
         if answer is None:
             os.kill(pid, signal.SIGKILL)
         else:
+            if isinstance(answer, list):
+                answer, = answer
+                while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < deadline:
+                    time.sleep(0.002)
             os.write(terminal, answer.encode() + b"\n")
         steps.pop(0)
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::AddressFamily;
@@ -12,12 +14,15 @@ use nix::sys::socket::Backlog;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockType;
 use nix::sys::socket::UnixAddr;
+use serde_json::Value;
 
 use crate::libpam::AUTHINFO_UNAVAIL;
 use crate::libpam::RHOST;
 use crate::libpam::Reply;
+use crate::libpam::SUCCESS;
 use crate::otpd::Otpd;
 use crate::otpd::Turn;
+use crate::otpd::accept;
 use crate::otpd::ask;
 use crate::stage::ACCOUNT_IGNORED;
 use crate::stage::IGNORED;
@@ -72,6 +77,22 @@ fn a_hanging_daemon_costs_the_timeout_and_fails_the_login() {
     let otpd = Otpd::new(&stage.socket(), [Turn::Hangs]);
     assert_eq!(unasked(&stage), AUTHINFO_UNAVAIL);
     assert_eq!(otpd.methods(), ["Start"]);
+}
+
+/// The daemon commits before it answers, and a disk may have to spin up for that.
+#[test]
+fn an_answer_may_take_longer_than_a_question() {
+    let stage = Stage::new("timeout=1");
+    let slow = |_: &UnixStream, call: &Value| {
+        if call["parameters"]["answer"].is_null() {
+            return ask();
+        }
+        std::thread::park_timeout(Duration::from_millis(2_500));
+        accept()
+    };
+    let otpd = Otpd::serving(&stage.socket(), slow);
+    assert_eq!(stage.login("alice", [CODE]).authenticate(0), SUCCESS);
+    assert_eq!(otpd.methods(), ["Start", "Answer"]);
 }
 
 #[test]

@@ -58,6 +58,8 @@ fn in_own_process(test: &str, alone: impl FnOnce()) {
         .stdin(Stdio::null())
         .env("RUST_BACKTRACE", "full")
         .env("PAM_OTP_TEST_ALONE", "yes")
+        // One heap, so that mallinfo2 knows all of it.
+        .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -204,11 +206,13 @@ fn log_in_two_thousand_times() {
         }
     };
     run(200);
-    let before = (descriptors(), resident_kib());
+    let before = (descriptors(), allocated(), resident_kib());
     run(2_000);
-    let after = (descriptors(), resident_kib());
+    let after = (descriptors(), allocated(), resident_kib());
     assert_eq!(before.0, after.0);
-    assert!(after.1 < before.1 + 512, "{before:?} {after:?} KiB");
+    // The other thread may be closing its last connection: less than nine bytes a login.
+    assert!(after.1 < before.1 + 16 * 1024, "{before:?} {after:?} bytes");
+    assert!(after.2 < before.2 + 512, "{before:?} {after:?} KiB");
 }
 
 /// Like [`knowing_one_code`], but keeps no record of the calls, which would grow.
@@ -234,6 +238,12 @@ fn answer_forgetfully(stage: &Stage) {
 
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Bytes.
+fn allocated() -> usize {
+    // SAFETY: has no conditions.
+    unsafe { libc::mallinfo2() }.uordblks
 }
 
 fn resident_kib() -> usize {
@@ -308,6 +318,98 @@ fn exactly_the_six_entry_points_are_exported() {
         "pam_sm_setcred",
     ];
     assert_eq!(names, expected);
+}
+
+/// What a module must leave to its host, to the other modules and to the daemon.
+#[test]
+fn nothing_is_called_that_is_not_ours_to_call() {
+    let symbols = run("nm", &["-D", "--undefined-only"]);
+    let names: Vec<&str> =
+        symbols.lines().filter_map(|line| line.split_whitespace().last()?.split('@').next()).collect();
+    assert!(names.contains(&"pam_syslog"), "{names:?}");
+    let forbidden = [
+        // Its identity in syslog, its streams, its user databases.
+        "openlog",
+        "closelog",
+        "syslog",
+        "printf",
+        "puts",
+        "getpw",
+        "getgr",
+        "getspnam",
+        "getaddrinfo",
+        // Its threads, processes, signals, rights, time.
+        "pthread_create",
+        "atexit",
+        "fork",
+        "exec",
+        "system",
+        "popen",
+        "sigaction",
+        "signal",
+        "sigprocmask",
+        "pthread_sigmask",
+        "alarm",
+        "umask",
+        "setuid",
+        "seteuid",
+        "setre",
+        "setgid",
+        "setenv",
+        "putenv",
+        "sleep",
+        "nanosleep",
+        "clock_nanosleep",
+        "usleep",
+        // PAM's password, user, environment and delay.
+        "pam_get_authtok",
+        "pam_set_item",
+        "pam_putenv",
+        "pam_fail_delay",
+        "pam_prompt",
+        "pam_vprompt",
+    ];
+    let called: Vec<&&str> =
+        names.iter().filter(|name| forbidden.iter().any(|word| name.starts_with(word))).collect();
+    assert!(called.is_empty(), "{called:?}");
+}
+
+#[test]
+fn every_profile_unwinds_or_the_guard_against_panics_guards_nothing() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).unwrap();
+    assert!(manifest.contains("[profile.release]"));
+    assert!(!manifest.lines().any(|line| !line.starts_with('#') && line.contains("abort")), "{manifest}");
+}
+
+/// Scripting languages and databases do: libpam's symbols are then nobody else's.
+#[test]
+fn a_host_that_opened_libpam_for_itself_can_load_the_module() {
+    let script = "import ctypes, os, sys; ctypes.CDLL('libpam.so.0', mode=os.RTLD_LOCAL | os.RTLD_NOW); \
+                  print(ctypes.CDLL(sys.argv[1], mode=os.RTLD_LOCAL | os.RTLD_NOW).pam_sm_setcred is not None)";
+    assert_eq!(run("python3", &["-c", script]), "True\n");
+}
+
+#[test]
+fn no_thread_is_started() {
+    in_own_process("no_thread_is_started", count_threads);
+}
+
+fn count_threads() {
+    let threads = || fs::read_dir("/proc/self/task").unwrap().count();
+    let stage = Stage::new("");
+    let counted = Arc::new(Mutex::new(Vec::new()));
+    let otpd = Otpd::serving(&stage.socket(), {
+        let counted = Arc::clone(&counted);
+        move |_, call| {
+            counted.lock().unwrap().push(threads());
+            if call["parameters"]["answer"].is_null() { ask() } else { accept() }
+        }
+    });
+    let before = threads();
+    assert_eq!(stage.login("alice", [RIGHT]).authenticate(0), SUCCESS);
+    assert_eq!(threads(), before);
+    assert_eq!(*counted.lock().unwrap(), [before, before]);
+    drop(otpd.finish());
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::ptr;
 
 use nix::errno::Errno;
 
+use crate::hook::Hook;
+
 pub(crate) const SUCCESS: c_int = 0;
 pub(crate) const SERVICE_ERR: c_int = 3;
 pub(crate) const PERM_DENIED: c_int = 6;
@@ -36,12 +38,16 @@ pub(crate) const RHOST: c_int = 4;
 pub(crate) enum Reply {
     /// Passes on what was typed.
     Types(&'static [u8]),
+    /// Passes on this text with every bit changed, which was nowhere in memory before.
+    Unmasks(&'static [u8]),
     /// Says success and gives no text, as pamtester at the end of its input.
     Null,
     /// Says success and gives no reply at all.
     Nothing,
     /// Fails.
     Fails,
+    /// Returns this code, and an array that must not be looked at.
+    Returns(c_int),
     /// Changes PAM_USER, then passes on what was typed.
     Renames(&'static CStr, &'static [u8]),
 }
@@ -51,6 +57,7 @@ struct Person {
     pamh: *mut c_void,
     replies: VecDeque<Reply>,
     heard: Vec<(c_int, String)>,
+    shows_texts: bool,
 }
 
 /// One transaction.
@@ -63,7 +70,8 @@ impl Application {
     /// Begins a login of `user` to the service `otp` in `services`.
     pub(crate) fn start(services: &Path, user: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies = replies.into_iter().collect();
-        let person = Box::into_raw(Box::new(Person { pamh: ptr::null_mut(), replies, heard: Vec::new() }));
+        let person = Person { pamh: ptr::null_mut(), replies, heard: Vec::new(), shows_texts: true };
+        let person = Box::into_raw(Box::new(person));
         let conversation = Conversation { converse, person: person.cast() };
         let services = CString::new(services.to_str().unwrap()).unwrap();
         let user = CString::new(user).unwrap();
@@ -101,23 +109,35 @@ impl Application {
 
     /// Calls the module's own `pam_sm_acct_mgmt`, since libpam changes errno behind it, and returns its code and errno.
     pub(crate) fn account_directly(&mut self, module: &Path, options: &CStr, errno: c_int) -> (c_int, c_int) {
-        let module = CString::new(module.to_str().unwrap()).unwrap();
-        // SAFETY: a module, which has no constructors of its own.
-        let library = unsafe { libc::dlopen(module.as_ptr(), libc::RTLD_NOW) };
-        assert!(!library.is_null());
-        // SAFETY: the library is open and the name ends with NUL.
-        let symbol = unsafe { libc::dlsym(library, c"pam_sm_acct_mgmt".as_ptr()) };
-        assert!(!symbol.is_null());
-        // SAFETY: libpam calls the symbol with this signature.
-        let hook = unsafe { std::mem::transmute::<*mut c_void, Hook>(symbol) };
         let words = [options.as_ptr()];
+        let hook = Hook::open(module, c"pam_sm_acct_mgmt");
         Errno::set_raw(errno);
         // SAFETY: the handle is live and there is one word, which ends with NUL.
-        let code = unsafe { hook(self.pamh, 0, 1, words.as_ptr()) };
-        let errno = Errno::last_raw();
-        // SAFETY: opened above and not used any more.
-        unsafe { libc::dlclose(library) };
-        (code, errno)
+        let code = unsafe { hook.call(self.pamh, 0, 1, words.as_ptr()) };
+        (code, Errno::last_raw())
+    }
+
+    /// Calls a hook of the module with a number of words and the words, which need not fit.
+    ///
+    /// # Safety
+    /// `words` is null, or as many pointers as `count`, each null or a string that ends with NUL.
+    pub(crate) unsafe fn call(&mut self, hook: &Hook, count: c_int, words: *const *const c_char) -> c_int {
+        // SAFETY: the handle is live; the rest is the caller's promise.
+        unsafe { hook.call(self.pamh, 0, count, words) }
+    }
+
+    /// From now on the application fails at every text that is no prompt, as Apache's does.
+    pub(crate) fn show_no_texts(&mut self) {
+        // SAFETY: libpam is not running, and the person lives until drop.
+        unsafe { (*self.person).shows_texts = false };
+    }
+
+    /// Takes away the function that converses.
+    pub(crate) fn fall_silent(&mut self) {
+        let none = NoConversation { converse: None, person: ptr::null_mut() };
+        // SAFETY: the handle is live, and libpam copies the structure.
+        let code = unsafe { pam_set_item(self.pamh, CONV, (&raw const none).cast()) };
+        assert_eq!(code, SUCCESS);
     }
 
     pub(crate) fn set(&mut self, item: c_int, value: &CStr) {
@@ -167,13 +187,22 @@ extern "C" fn converse(
     // SAFETY: its text ends with NUL.
     let text = unsafe { CStr::from_ptr(message.text) };
     person.heard.push((message.style, text.to_string_lossy().into_owned()));
+    if message.style > 2 && !person.shows_texts {
+        return CONV_ERR;
+    }
     let typed = if message.style > 2 { None } else { person.replies.pop_front() };
     let text = match typed {
         None if message.style > 2 => ptr::null_mut(),
         None | Some(Reply::Fails) => return CONV_ERR,
+        Some(Reply::Returns(code)) => {
+            // SAFETY: where the module wants the reply; whoever reads through it crashes.
+            unsafe { *out = ptr::without_provenance_mut(8) };
+            return code;
+        }
         Some(Reply::Nothing) => return SUCCESS,
         Some(Reply::Null) => ptr::null_mut(),
         Some(Reply::Types(typed)) => copied(typed),
+        Some(Reply::Unmasks(masked)) => unmasked(masked),
         Some(Reply::Renames(user, typed)) => {
             // SAFETY: the handle is live, and libpam copies the string.
             unsafe { pam_set_item(person.pamh, USER, user.as_ptr().cast()) };
@@ -195,6 +224,19 @@ fn copied(typed: &[u8]) -> *mut c_char {
     unsafe { libc::strdup(typed.as_ptr()) }
 }
 
+/// Straight into what the module frees.
+fn unmasked(masked: &[u8]) -> *mut c_char {
+    // SAFETY: plain allocation, zeroed, with room for a NUL.
+    let text = unsafe { libc::calloc(2, masked.len()) }.cast::<u8>();
+    for (index, byte) in masked.iter().enumerate() {
+        // SAFETY: inside the allocation.
+        let place = unsafe { text.add(index) };
+        // SAFETY: just allocated.
+        unsafe { place.write(!byte) };
+    }
+    text.cast()
+}
+
 #[repr(C)]
 struct Message {
     style: c_int,
@@ -213,8 +255,13 @@ struct Conversation {
     person: *mut c_void,
 }
 
-type Hook = unsafe extern "C" fn(*mut c_void, c_int, c_int, *const *const c_char) -> c_int;
+#[repr(C)]
+struct NoConversation {
+    converse: Option<extern "C" fn()>,
+    person: *mut c_void,
+}
 
+const CONV: c_int = 5;
 const ESTABLISH_CRED: c_int = 2;
 
 #[link(name = "pam")]

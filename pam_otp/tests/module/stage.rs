@@ -46,6 +46,23 @@ impl Stage {
         stage
     }
 
+    /// A password before ours; a program after ours is given PAM_AUTHTOK and writes it to [`Self::overheard`].
+    pub(crate) fn before_an_eavesdropper() -> Self {
+        let stage = Self::after_password();
+        let listen = format!(
+            "auth required pam_exec.so quiet expose_authtok /usr/bin/tee {}\n",
+            stage.overheard().display()
+        );
+        let service = fs::read_to_string(stage.services().join("otp")).unwrap();
+        stage.write(&(service + &listen));
+        stage
+    }
+
+    /// What the program after ours was given.
+    pub(crate) fn overheard(&self) -> PathBuf {
+        self.directory.path().join("overheard")
+    }
+
     /// The module alone, `required`.
     pub(crate) fn alone() -> Self {
         let stage = Self::empty(built::module());
@@ -79,7 +96,8 @@ impl Stage {
         stage
     }
 
-    fn services(&self) -> PathBuf {
+    /// Where its service files are.
+    pub(crate) fn services(&self) -> PathBuf {
         self.directory.path().join("services")
     }
 

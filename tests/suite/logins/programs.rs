@@ -11,23 +11,26 @@ use crate::ssh::Sshd;
 /// Of no device here: they all have six digits.
 const WRONG: &str = "99999999";
 
-const STACK: &str = "\
-auth     requisite  pam_unix.so
+/// A password, then a code. pam_unix would make libpam wait two seconds over every refusal, its own or ours.
+pub(crate) const STACK: &str = "\
+auth     requisite  pam_unix.so nodelay
 auth     required   @otp
 account  required   pam_unix.so
 session  required   pam_permit.so";
 
 /// What a person who tries to log in gets.
-struct Try {
-    inside: bool,
-    text: String,
+pub(crate) struct Try {
+    /// Whether they are in.
+    pub(crate) inside: bool,
+    /// What they saw.
+    pub(crate) text: String,
 }
 
 /// Tries a login of a user with a code; without one, no code may be asked for.
-type Login<'a> = &'a dyn Fn(&Testbed, &str, Option<&str>) -> Try;
+pub(crate) type Login<'a> = &'a dyn Fn(&Testbed, &str, Option<&str>) -> Try;
 
 /// The six cases.
-fn six_cases(bed: &mut Testbed, login: Login<'_>) {
+pub(crate) fn six_cases(bed: &mut Testbed, login: Login<'_>) {
     let (first, second) = (bed.bind("alice", "phone"), bed.bind("alice", "tablet"));
     let code = first.code(0);
     let right = login(bed, "alice", Some(&code));
@@ -66,7 +69,8 @@ fn locked(bed: &Testbed, login: Login<'_>, phone: &Token) {
     assert!(opened.inside, "unlocked: {}", opened.text);
 }
 
-fn bed() -> Testbed {
+/// A system with alice, who is protected later, and bob, who never is.
+pub(crate) fn bed() -> Testbed {
     let mut bed = Testbed::new();
     bed.user("alice");
     bed.user("bob");
@@ -74,7 +78,7 @@ fn bed() -> Testbed {
 }
 
 /// Prompts in order, answered; the code's only if there is one.
-fn steps(code: Option<&str>, more: &[Value]) -> Value {
+pub(crate) fn steps(code: Option<&str>, more: &[Value]) -> Value {
     let code = code.map(|code| json!({"One-time code.*: $": code}));
     std::iter::once(json!({"[Pp]assword.*: $": PASSWORD})).chain(code).chain(more.iter().cloned()).collect()
 }
@@ -101,6 +105,27 @@ fn sudo_asks_and_accepts_once() {
     let login = |bed: &Testbed, user: &str, code: Option<&str>| {
         let output =
             bed.drive(&steps(code, &[]), Some(user), &["sudo", "-k", "sh", "-c", "echo in as $(id -un)"]);
+        Try { inside: output.stdout.contains("in as root"), text: output.stdout }
+    };
+    six_cases(&mut bed, &login);
+}
+
+#[test]
+fn doas_asks_and_accepts_once() {
+    let mut bed = bed();
+    bed.stack("doas", STACK);
+    // doas reads /etc/doas.conf and nothing else, and the host has none: an /etc of the test's own.
+    let script = r#"
+        set -e
+        mkdir "$1/whole"
+        cp -a /etc/. "$1/whole"
+        echo permit :everybody >"$1/whole/doas.conf"
+        mount --bind "$1/whole" /etc
+        for file in passwd shadow group pam.d; do mount --bind "$1/etc/$file" "/etc/$file"; done"#;
+    bed.etc("group", "everybody:x:60995:alice,bob");
+    bed.run("sh", &["-c", script, "sh", bed.path("").to_str().unwrap()]).ok();
+    let login = |bed: &Testbed, user: &str, code: Option<&str>| {
+        let output = bed.drive(&steps(code, &[]), Some(user), &["doas", "sh", "-c", "echo in as $(id -un)"]);
         Try { inside: output.stdout.contains("in as root"), text: output.stdout }
     };
     six_cases(&mut bed, &login);

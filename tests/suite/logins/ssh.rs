@@ -1,4 +1,4 @@
-//! A private sshd, and OpenSSH's clients with their answers typed by a script.
+//! A private sshd (or another server of SSH), and OpenSSH's clients with their answers typed by a script.
 
 use std::fs;
 use std::io::BufRead;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use otpd_tests::Output;
 use otpd_tests::Testbed;
 
-/// A running sshd.
+/// A running server of SSH.
 pub(crate) struct Sshd<'a> {
     bed: &'a Testbed,
     child: Child,
@@ -35,12 +35,11 @@ session  required   pam_permit.so";
 impl<'a> Sshd<'a> {
     /// Starts sshd on loopback with more lines in its configuration.
     pub(crate) fn start(bed: &'a Testbed, more: &str) -> Self {
-        // A port that was free a moment ago; sshd says so if it no longer is.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let config = write_config(bed, port, &format!("ListenAddress 127.0.0.1\n{more}"));
         let mut command = bed.command("/usr/sbin/sshd");
         command.args(["-D", "-e", "-f", &config]);
-        Self::run(bed, command, port)
+        Self::run(bed, command, port, LISTENS)
     }
 
     /// Starts sshd on every address of a network namespace.
@@ -48,11 +47,11 @@ impl<'a> Sshd<'a> {
         let config = write_config(bed, 22, "");
         let mut command = bed.command("ip");
         command.args(["netns", "exec", network, "/usr/sbin/sshd", "-D", "-e", "-f", &config]);
-        Self::run(bed, command, 22)
+        Self::run(bed, command, 22, LISTENS)
     }
 
-    /// Starts it and waits until it listens.
-    fn run(bed: &'a Testbed, mut command: Command, port: u16) -> Self {
+    /// Starts it and waits until it says `ready` on its standard error.
+    pub(crate) fn run(bed: &'a Testbed, mut command: Command, port: u16, ready: &'static str) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
@@ -60,18 +59,18 @@ impl<'a> Sshd<'a> {
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                if line.starts_with("Server listening") {
+                if line.contains(ready) {
                     let _ = tell.send(());
                 }
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
         let sshd = Self { bed, child, port, log };
-        assert!(told.recv_timeout(Duration::from_secs(30)).is_ok(), "sshd does not listen: {}", sshd.log());
+        assert!(told.recv_timeout(Duration::from_secs(30)).is_ok(), "it does not listen: {}", sshd.log());
         sshd
     }
 
-    /// What sshd said so far.
+    /// What it said so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -144,6 +143,11 @@ impl Drop for Sshd<'_> {
     }
 }
 
+/// A port that was free a moment ago; the server says so if it no longer is.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 fn write_config(bed: &Testbed, port: u16, more: &str) -> String {
     if !bed.path("etc/pam.d/sshd").exists() {
         bed.stack("sshd", STACK);
@@ -162,6 +166,8 @@ fn write_config(bed: &Testbed, port: u16, more: &str) -> String {
     fs::write(&path, config).unwrap();
     path.to_str().unwrap().to_owned()
 }
+
+const LISTENS: &str = "Server listening";
 
 const COMMON: [&str; 10] = [
     "-F",
