@@ -254,9 +254,16 @@ impl Testbed {
         let begun = self.daemon().account("org.otpd.Account.Begin", &json!({"user": user, "name": name}));
         let begun = begun.expect("begun");
         let token = Token::new(begun["key"].as_str().expect("a key"));
-        let confirm = json!({"user": user, "device": name, "code": token.code(-1)});
-        self.daemon().account("org.otpd.Account.Confirm", &confirm).expect("confirmed");
-        token
+        loop {
+            let code = token.code(-1);
+            let confirm = json!({"user": user, "device": name, "code": code});
+            match self.daemon().account("org.otpd.Account.Confirm", &confirm) {
+                Ok(_) => return token,
+                // A step ended on the way.
+                Err(_) if code != token.code(-1) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// The newest event of the audit log about a user.

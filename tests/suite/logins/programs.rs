@@ -31,14 +31,10 @@ pub(crate) type Login<'a> = &'a dyn Fn(&Testbed, &str, Option<&str>) -> Try;
 
 /// The six cases.
 pub(crate) fn six_cases(bed: &mut Testbed, login: Login<'_>) {
-    let (first, second) = (bed.bind("alice", "phone"), bed.bind("alice", "tablet"));
-    let code = first.code(0);
-    let right = login(bed, "alice", Some(&code));
-    assert!(right.inside, "the right code: {}", right.text);
-    assert!(right.text.contains("One-time code for alice: "), "{}", right.text);
-    let again = login(bed, "alice", Some(&code));
-    assert!(!again.inside, "the same code: {}", again.text);
-    assert_eq!(bed.last_event("alice")["reason"], "code_used");
+    let second = bed.bind("alice", "tablet");
+    // On a machine so slow that the code is of no step of now when it comes again, once more.
+    let in_time = (0..4).any(|number| right_once(bed, login, &format!("phone {number}")));
+    assert!(in_time, "the program takes longer than a code is good for");
     let wrong = login(bed, "alice", Some(WRONG));
     assert!(!wrong.inside, "a wrong code: {}", wrong.text);
     assert!(wrong.text.contains("used already; the next one comes in"), "{}", wrong.text);
@@ -52,6 +48,23 @@ pub(crate) fn six_cases(bed: &mut Testbed, login: Login<'_>) {
         let stopped = login(bed, user, None);
         assert!(!stopped.inside, "{user} with otpd stopped: {}", stopped.text);
     }
+}
+
+/// A right code, then the same code again. Returns whether it was in time for both.
+fn right_once(bed: &Testbed, login: Login<'_>, name: &str) -> bool {
+    let phone = bed.bind("alice", name);
+    let code = phone.code(0);
+    let right = login(bed, "alice", Some(&code));
+    assert!(right.inside, "the right code: {}", right.text);
+    assert!(right.text.contains("One-time code for alice: "), "{}", right.text);
+    let again = login(bed, "alice", Some(&code));
+    assert!(!again.inside, "the same code: {}", again.text);
+    if code != phone.code(0) && code != phone.code(-1) {
+        bed.run("otpctl", &["unlock", "alice"]).ok();
+        return false;
+    }
+    assert_eq!(bed.last_event("alice")["reason"], "code_used");
+    true
 }
 
 /// Three more wrong codes, and the right one is not looked at.
