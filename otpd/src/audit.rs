@@ -4,10 +4,14 @@
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
@@ -17,10 +21,13 @@ use syslog::Facility;
 use syslog::LogFormat;
 use syslog::Severity;
 
-/// Lines on their way to syslog.
+/// Lines on their way to syslog. The last clone, when dropped, gives those in the queue a little time to leave.
 #[derive(Clone)]
-pub struct Syslog {
-    queue: SyncSender<(Level, String)>,
+pub struct Syslog(Arc<Queue>);
+
+struct Queue {
+    lines: Option<SyncSender<(Level, String)>>,
+    done: Mutex<Receiver<()>>,
 }
 
 /// How loud a line is.
@@ -41,12 +48,13 @@ impl Syslog {
     /// No thread can be started.
     pub fn start(socket: &Path) -> std::io::Result<Self> {
         let (queue, lines) = sync_channel(QUEUE);
+        let (tell, done) = sync_channel(1);
         let socket = socket.to_owned();
-        thread::Builder::new()
-            .name("syslog".into())
-            .stack_size(STACK)
-            .spawn(move || write_all(&socket, &lines))?;
-        Ok(Self { queue })
+        thread::Builder::new().name("syslog".into()).stack_size(STACK).spawn(move || {
+            write_all(&socket, &lines);
+            let _ = tell.send(());
+        })?;
+        Ok(Self(Arc::new(Queue { lines: Some(queue), done: Mutex::new(done) })))
     }
 
     /// Sends an event.
@@ -57,7 +65,17 @@ impl Syslog {
 
     /// Sends any other line.
     pub fn line(&self, level: Level, text: String) {
-        let _ = self.queue.try_send((level, text));
+        if let Some(queue) = &self.0.lines {
+            let _ = queue.try_send((level, text));
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.lines = None;
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = done.recv_timeout(TO_LEAVE);
     }
 }
 
@@ -95,7 +113,7 @@ fn quoted(value: &str) -> String {
 
 fn write_all(path: &Path, lines: &Receiver<(Level, String)>) {
     let mut socket = None;
-    for (level, text) in lines {
+    for (level, text) in gathered(lines) {
         let severity = match level {
             Level::Info => Severity::LOG_INFO,
             Level::Notice => Severity::LOG_NOTICE,
@@ -116,11 +134,24 @@ fn write_all(path: &Path, lines: &Receiver<(Level, String)>) {
     }
 }
 
+/// The lines as they come. After a pause, a moment passes before the first: the lines of a burst leave together, and wake
+/// this thread once.
+fn gathered<T>(lines: &Receiver<T>) -> impl Iterator<Item = T> {
+    std::iter::from_fn(|| {
+        if let Ok(line) = lines.try_recv() {
+            return Some(line);
+        }
+        let first = lines.recv().ok()?;
+        thread::park_timeout(MOMENT);
+        Some(first)
+    })
+}
+
 fn connect(path: &Path) -> Option<UnixDatagram> {
     let socket = UnixDatagram::unbound().ok()?;
     socket.connect(path).ok()?;
     // A syslogd that reads nothing must cost a line, not this thread.
-    socket.set_write_timeout(Some(std::time::Duration::from_secs(1))).ok()?;
+    socket.set_write_timeout(Some(Duration::from_secs(1))).ok()?;
     Some(socket)
 }
 
@@ -139,6 +170,8 @@ impl<T: std::fmt::Display> LogFormat<T> for Rfc3164 {
 }
 
 const QUEUE: usize = 1024;
+const MOMENT: Duration = Duration::from_millis(3);
+const TO_LEAVE: Duration = Duration::from_secs(2);
 const STACK: usize = 1024 * 1024;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::mpsc::Receiver;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
@@ -69,6 +70,19 @@ pub struct Person {
     pub groups: Vec<u32>,
 }
 
+/// A look-up under way.
+pub struct Pending(Receiver<Result<Option<Person>, NoAnswer>>);
+
+impl Pending {
+    /// Its answer, waited for if it is not there yet.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn wait(&self) -> Result<Option<Person>, NoAnswer> {
+        self.0.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
+    }
+}
+
 impl Names {
     /// Starts the threads.
     ///
@@ -100,6 +114,23 @@ impl Names {
         })
     }
 
+    /// Begins to look up the user of this name, who is known to have had this number. If that is so still, the name is
+    /// the canonical one, as it was when it became known.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]: too many look-ups are under way.
+    pub fn begin(&self, known: &Identity, groups: Groups) -> Result<Pending, NoAnswer> {
+        let known = known.clone();
+        let answer = self.send(move || match found(User::from_name(known.name.as_str()))? {
+            Some(user) if user.uid.as_raw() == known.uid.as_u32() => {
+                with_groups(known, user.gid, &groups).map(Some)
+            }
+            Some(user) => person(user.uid.as_raw(), &groups),
+            None => Ok(None),
+        })?;
+        Ok(Pending(answer))
+    }
+
     /// The user of this number; `None` if there is positively nobody.
     ///
     /// # Errors
@@ -127,6 +158,13 @@ impl Names {
         &self,
         look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
     ) -> Result<T, NoAnswer> {
+        self.send(look_up)?.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
+    }
+
+    fn send<T: Send + 'static>(
+        &self,
+        look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
+    ) -> Result<Receiver<Result<T, NoAnswer>>, NoAnswer> {
         let (reply, answer) = sync_channel(1);
         let asked = monotonic();
         let job = Box::new(move || {
@@ -136,7 +174,7 @@ impl Names {
             }
         });
         self.0.0.add(job)?;
-        answer.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
+        Ok(answer)
     }
 }
 
@@ -175,21 +213,24 @@ fn person(uid: u32, groups: &Groups) -> Result<Option<Person>, NoAnswer> {
     let Some(user) = found(User::from_uid(nix::unistd::Uid::from_raw(uid)))? else { return Ok(None) };
     let named = Uid::new(uid).zip(AccountName::new(&user.name).ok());
     let Some((uid, name)) = named else { return Ok(None) };
-    let identity = Identity { uid, name };
+    with_groups(Identity { uid, name }, user.gid, groups).map(Some)
+}
+
+fn with_groups(identity: Identity, primary: Gid, groups: &Groups) -> Result<Person, NoAnswer> {
     let mut member = Vec::new();
     for gid in &groups.needed {
-        match is_member(&identity.name, user.gid, *gid)? {
+        match is_member(&identity.name, primary, *gid)? {
             Some(true) => member.push(*gid),
             Some(false) => {}
             None => return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist"))),
         }
     }
     if let Some(gid) = groups.optional
-        && is_member(&identity.name, user.gid, gid)? == Some(true)
+        && is_member(&identity.name, primary, gid)? == Some(true)
     {
         member.push(gid);
     }
-    Ok(Some(Person { identity, groups: member }))
+    Ok(Person { identity, groups: member })
 }
 
 /// Whether somebody is in a group; `None` if there is no such group. glibc's list of a user's groups swallows errors, so the group itself is read too:

@@ -12,6 +12,7 @@ use otpd_core::time::UnixTime;
 use crate::config::AskKey;
 use crate::config::Config;
 use crate::config::NEVER_ASKING;
+use crate::names::Groups;
 use crate::names::Names;
 
 /// Settings that a reload may change.
@@ -59,6 +60,14 @@ impl Settings {
             say_why: config.login.say_why,
             keep_events: Duration::from_secs(u64::from(config.audit.keep_days).saturating_mul(86_400)),
         })
+    }
+}
+
+impl Settings {
+    /// The groups that decide anything.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        Groups { needed: self.policy.groups().collect(), optional: self.admin_group }
     }
 }
 

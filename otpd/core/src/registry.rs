@@ -102,6 +102,12 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError`].
     fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError>;
 
+    /// The account that has this name, whoever has it now.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>, RegistryError>;
+
     /// Changes the account of `who`, if there is one.
     ///
     /// # Errors

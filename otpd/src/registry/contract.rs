@@ -50,6 +50,7 @@ contract!(
     a_name_that_nobody_has_makes_no_account,
     what_a_change_did_is_read_back,
     only_the_owner_of_name_and_uid_is_found,
+    a_name_finds_its_account_whoever_has_it_now,
     a_detached_name_is_free_again,
     changes_of_one_account_come_one_after_the_other,
     of_many_callers_one_wins_a_step,
@@ -150,6 +151,17 @@ fn only_the_owner_of_name_and_uid_is_found<R: Registry>(registry: &Arc<R>) {
     }
     assert!(registry.find(&who(1000, "alice")).unwrap().is_some());
     assert!(registry.find(&who(1000, "ALICE")).is_err());
+}
+
+fn a_name_finds_its_account_whoever_has_it_now<R: Registry>(registry: &Arc<R>) {
+    let alice = who(1000, "alice");
+    assert_eq!(registry.find_by_name(&alice.name).unwrap(), None);
+    bind(registry.as_ref(), &alice, "phone");
+    let found = registry.find_by_name(&alice.name).unwrap().unwrap();
+    assert_eq!(found, registry.find(&alice).unwrap().unwrap());
+    assert_eq!(found.identity, alice);
+    registry.detach(&alice, NOW, "root", event("alice", 1)).unwrap();
+    assert_eq!(registry.find_by_name(&alice.name).unwrap(), None);
 }
 
 fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {

@@ -100,6 +100,11 @@ impl Registry for Memory {
         Ok(rows.place(who)?.map(|at| live(&rows.accounts[at])))
     }
 
+    fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>, RegistryError> {
+        let rows = self.rows();
+        Ok(rows.accounts.iter().find(|account| account.identity.name == *name).map(live))
+    }
+
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,

@@ -9,6 +9,7 @@ use otpd_core::device::SealedKey;
 use otpd_core::device::State;
 use otpd_core::device::Use;
 use otpd_core::event::Event;
+use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
@@ -35,10 +36,30 @@ pub(crate) fn load(connection: &Connection, who: &Identity) -> Result<Option<Acc
     if !both || rows.next().map_err(unavailable)?.is_some() {
         return Err(RegistryError::Conflict);
     }
-    account.devices = live_devices(connection, account.id)?;
-    load_lanes(connection, &mut account)?;
-    load_sources(connection, &mut account)?;
+    drop(rows);
+    fill(connection, &mut account)?;
     Ok(Some(account))
+}
+
+/// The account of this name, if it has a uid too.
+pub(crate) fn load_by_name(
+    connection: &Connection,
+    name: &AccountName,
+) -> Result<Option<Account>, RegistryError> {
+    let mut statement = connection.prepare_cached(SELECT_BY_NAME).map_err(unavailable)?;
+    let mut rows = statement.query([name.as_str()]).map_err(unavailable)?;
+    let Some(row) = rows.next().map_err(unavailable)? else { return Ok(None) };
+    let Some(uid) = Uid::new(row.get("uid").map_err(unavailable)?) else { return Ok(None) };
+    let mut account = account_of(row, &Identity { uid, name: name.clone() }).map_err(unavailable)?;
+    drop(rows);
+    fill(connection, &mut account)?;
+    Ok(Some(account))
+}
+
+fn fill(connection: &Connection, account: &mut Account) -> Result<(), RegistryError> {
+    account.devices = live_devices(connection, account.id)?;
+    load_lanes(connection, account)?;
+    load_sources(connection, account)
 }
 
 /// Makes an empty account.
@@ -340,6 +361,8 @@ const LONGEST_TEXT: usize = 256;
 
 const SELECT_ACCOUNT: &str =
     "SELECT *, uid IS ?1 AND name IS ?2 AS both FROM account WHERE uid = ?1 OR name = ?2";
+
+const SELECT_BY_NAME: &str = "SELECT * FROM account WHERE name = ?1 AND uid IS NOT NULL";
 
 const UPSERT_DEVICE: &str = "\
     INSERT OR REPLACE INTO device (

@@ -133,6 +133,13 @@ impl Registry for Sqlite {
         })
     }
 
+    fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>, RegistryError> {
+        self.logins.read(|connection| {
+            let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+            rows::load_by_name(&snapshot, name)
+        })
+    }
+
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,

@@ -12,6 +12,7 @@ use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::name::AccountName;
 use otpd_core::policy::Standing;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
@@ -31,7 +32,6 @@ use super::prompt;
 use crate::clock;
 use crate::keys::KeyError;
 use crate::keys::Keys;
-use crate::names::Groups;
 use crate::names::Person;
 use crate::peer::Door;
 use crate::peer::Peer;
@@ -48,6 +48,9 @@ impl<R: Registry> Service<R> {
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
     pub fn start(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Next, Failure> {
+        if let Some(next) = self.ask_at_once(peer, login, now)? {
+            return Ok(next);
+        }
         let scene = self.scene(peer, login, Phase::Start, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
@@ -58,12 +61,7 @@ impl<R: Registry> Service<R> {
             found => found?,
         };
         match account {
-            Some(account) if account.is_protected() => {
-                let lane = scene.lane(&account, now);
-                let told = scene.settings.say_why;
-                let user = account.identity.name.as_str();
-                Ok(ask(if told { prompt::informed(&account, lane, now) } else { prompt::plain(user) }))
-            }
+            Some(account) if account.is_protected() => Ok(scene.ask_for_code(&account, now)),
             account => {
                 let step = self.unprotected(&scene, person, account.as_ref(), now, Kind::Login)?;
                 let plain = prompt::plain(person.identity.name.as_str());
@@ -71,6 +69,26 @@ impl<R: Registry> Service<R> {
                 Ok(step.unwrap_or_else(|| ask(prompt)))
             }
         }
+    }
+
+    /// Asks whoever gives the name of a protected account, while the system's databases are still being asked who has
+    /// that name now: without the answer nobody is let in, but nobody need wait for it before they type.
+    fn ask_at_once(&self, peer: Peer, login: &Login, now: UnixTime) -> Result<Option<Next>, Failure> {
+        let Ok(name) = AccountName::new(&login.user) else { return Ok(None) };
+        let settings = self.settings();
+        let asks = settings.policy.asks(&login.service);
+        if peer.door != Door::Login || !peer.is_root || !asks || self.recent.doubts(&login.user) {
+            return Ok(None);
+        }
+        let Some(account) = self.registry.find_by_name(&name)?.filter(Account::is_protected) else {
+            return Ok(None);
+        };
+        let groups = settings.groups();
+        let Ok(look_up) = self.names.begin(&account.identity, groups.clone()) else { return Ok(None) };
+        self.recent.keep(&login.user, look_up, groups, clock::monotonic());
+        let from = From::of(login);
+        let scene = Scene { settings, person: None, from, login: believed(login, from) };
+        Ok(Some(scene.ask_for_code(&account, now)))
     }
 
     /// Checks what was typed.
@@ -146,22 +164,19 @@ impl<R: Registry> Service<R> {
     /// Resolves the people and the place of a login, and asks the permit table.
     fn scene(&self, peer: Peer, login: &Login, phase: Phase, now: UnixTime) -> Result<Scene, Failure> {
         let settings = self.settings();
-        let groups = Groups { needed: settings.policy.groups().collect(), optional: settings.admin_group };
+        let groups = settings.groups();
         let (request, from, names) = match peer.door {
             Door::Login => (Request::LoginForAnyone, From::of(login), &self.names),
             Door::Account => (Request::LoginOfOwn, From::Own, &self.own_names),
         };
-        let person = match (peer.door, phase) {
+        let begun = match (peer.door, phase) {
             (Door::Login, Phase::Answer) => self.recent.take(&login.user, &groups, clock::monotonic()),
             _ => None,
         };
-        let person = match person {
-            Some(person) => Some(person),
-            None => names.by_name(&login.user, groups.clone())?,
+        let person = match begun {
+            Some(look_up) => look_up.wait()?,
+            None => names.by_name(&login.user, groups)?,
         };
-        if let (Door::Login, Phase::Start, Some(person)) = (peer.door, phase, &person) {
-            self.recent.note(&login.user, person, &groups, clock::monotonic());
-        }
         let role = match &person {
             _ if peer.is_root => Role::Root,
             Some(person) if peer.uid == Some(person.identity.uid) => Role::Owner,
@@ -240,6 +255,7 @@ impl<R: Registry> Service<R> {
     }
 
     fn refuse_conflict(&self, scene: &Scene, now: UnixTime, kind: Kind) -> Result<Next, Failure> {
+        self.recent.doubt(&scene.login.user);
         self.registry.record(scene.event(now, kind, Decision::Refuse, Reason::IdentityConflict))?;
         let name =
             scene.person.as_ref().map_or(scene.login.user.as_str(), |person| person.identity.name.as_str());
@@ -296,6 +312,13 @@ impl Scene {
             From::Remote(Some(source)) if account.knows(source, now) => Lane::Known,
             From::Remote(_) => Lane::Unknown,
         }
+    }
+
+    fn ask_for_code(&self, account: &Account, now: UnixTime) -> Next {
+        if !self.settings.say_why {
+            return ask(prompt::plain(account.identity.name.as_str()));
+        }
+        ask(prompt::informed(account, self.lane(account, now), now))
     }
 
     fn address(&self) -> Option<String> {

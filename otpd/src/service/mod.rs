@@ -28,7 +28,6 @@ use otpd_core::time::UnixTime;
 
 use crate::keys::KeyError;
 use crate::keys::Keys;
-use crate::names::Groups;
 use crate::names::Names;
 use crate::names::NoAnswer;
 use crate::names::Person;
@@ -194,7 +193,7 @@ impl<R: Registry> Service<R> {
     /// Who calls, and what they are to the account of `named` (or their own).
     fn parties(&self, peer: Peer, named: Option<&str>) -> Result<Parties, Failure> {
         let settings = self.settings();
-        let groups = Groups { needed: settings.policy.groups().collect(), optional: settings.admin_group };
+        let groups = settings.groups();
         let caller = match peer.uid {
             Some(uid) => self.own_names.by_uid(uid, groups.clone())?,
             None => None,

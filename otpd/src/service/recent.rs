@@ -1,7 +1,9 @@
-//! Whom Start looked up, for the Answer that follows: a login asks the system's databases once. Each entry serves one
-//! Answer. Only who the person is comes from here; what the policy demands of them is decided anew.
+//! Whom Start began to look up, for the Answer that follows: a login asks the system's databases once, and while the
+//! person is typing. Each entry serves one Answer. Only who somebody is comes from here; what the policy demands of them
+//! is decided anew.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -9,41 +11,57 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::names::Groups;
-use crate::names::Person;
+use crate::names::Pending;
 
 /// At most [`MOST`] people, for [`KEPT`].
 #[derive(Default)]
-pub(super) struct Recent {
-    people: Mutex<HashMap<String, Seen>>,
+pub(super) struct Recent(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    people: HashMap<String, Seen>,
+    doubted: HashSet<String>,
 }
 
 struct Seen {
-    person: Person,
+    look_up: Pending,
     groups: Groups,
     at: Instant,
 }
 
 impl Recent {
-    /// Remembers the person of this name, and which groups were asked about.
-    pub(super) fn note(&self, name: &str, person: &Person, groups: &Groups, now: Instant) {
-        let mut people = self.people();
+    /// Keeps a look-up of this name, with the groups that were asked about.
+    pub(super) fn keep(&self, name: &str, look_up: Pending, groups: Groups, now: Instant) {
+        let people = &mut self.kept().people;
         if people.len() >= MOST {
             people.retain(|_, seen| seen.is_fresh(now));
         }
         if people.len() < MOST {
-            let seen = Seen { person: person.clone(), groups: groups.clone(), at: now };
-            people.insert(name.to_owned(), seen);
+            people.insert(name.to_owned(), Seen { look_up, groups, at: now });
         }
     }
 
-    /// The person of this name, once, if the same groups were asked about not long ago.
-    pub(super) fn take(&self, name: &str, groups: &Groups, now: Instant) -> Option<Person> {
-        let seen = self.people().remove(name)?;
-        (seen.is_fresh(now) && seen.groups == *groups).then_some(seen.person)
+    /// The look-up of this name, once, if the same groups were asked about not long ago.
+    pub(super) fn take(&self, name: &str, groups: &Groups, now: Instant) -> Option<Pending> {
+        let seen = self.kept().people.remove(name)?;
+        (seen.is_fresh(now) && seen.groups == *groups).then_some(seen.look_up)
     }
 
-    fn people(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that the registry knows this name as somebody else: the next Start is to look before it asks, and say so.
+    pub(super) fn doubt(&self, name: &str) {
+        let doubted = &mut self.kept().doubted;
+        if doubted.len() < MOST {
+            doubted.insert(name.to_owned());
+        }
+    }
+
+    /// Whether that was noted; it is forgotten with this.
+    pub(super) fn doubts(&self, name: &str) -> bool {
+        self.kept().doubted.remove(name)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,36 +83,54 @@ mod tests {
 
     use super::*;
     use crate::clock::monotonic;
+    use crate::names::Names;
 
-    fn alice() -> Person {
-        let identity = Identity { uid: Uid::new(1000).unwrap(), name: AccountName::new("alice").unwrap() };
-        Person { identity, groups: vec![27] }
+    fn root() -> Identity {
+        Identity { uid: Uid::new(0).unwrap(), name: AccountName::new("root").unwrap() }
     }
 
     #[test]
-    fn a_person_is_remembered_for_one_answer_within_the_time() {
+    fn a_look_up_serves_one_answer_within_the_time() {
+        let names = Names::start().unwrap();
         let (recent, groups, now) = (Recent::default(), Groups::default(), monotonic());
-        recent.note("alice", &alice(), &groups, now);
-        assert_eq!(recent.take("alice", &groups, now + KEPT / 2), Some(alice()));
-        assert_eq!(recent.take("alice", &groups, now + KEPT / 2), None);
-        recent.note("alice", &alice(), &groups, now);
-        assert_eq!(recent.take("alice", &groups, now + KEPT), None);
+        let keep = || recent.keep("root", names.begin(&root(), groups.clone()).unwrap(), groups.clone(), now);
+        keep();
+        let found = recent.take("root", &groups, now + KEPT / 2).unwrap().wait().unwrap().unwrap();
+        assert_eq!(found.identity, root());
+        assert!(recent.take("root", &groups, now + KEPT / 2).is_none());
+        keep();
+        assert!(recent.take("root", &groups, now + KEPT).is_none());
     }
 
     #[test]
     fn other_groups_are_another_question() {
-        let (recent, now) = (Recent::default(), monotonic());
-        recent.note("alice", &alice(), &Groups::default(), now);
-        let more = Groups { needed: vec![4], optional: None };
-        assert_eq!(recent.take("alice", &more, now), None);
+        let names = Names::start().unwrap();
+        let (recent, groups, now) = (Recent::default(), Groups::default(), monotonic());
+        recent.keep("root", names.begin(&root(), groups.clone()).unwrap(), groups, now);
+        assert!(recent.take("root", &Groups { needed: vec![4], optional: None }, now).is_none());
     }
 
     #[test]
     fn a_crowd_of_beginners_takes_no_more_than_its_room() {
-        let (recent, groups, now) = (Recent::default(), Groups::default(), monotonic());
-        (0..MOST + 9).for_each(|n| recent.note(&n.to_string(), &alice(), &groups, now));
-        assert_eq!(recent.people().len(), MOST);
-        recent.note("late", &alice(), &groups, now + KEPT);
-        assert_eq!(recent.people().len(), 1);
+        let names = Names::start().unwrap();
+        let (recent, now) = (Recent::default(), monotonic());
+        let keep = |name: &str, at| {
+            // However many there are, each is answered before the next is asked.
+            let look_up = names.begin(&root(), Groups::default()).unwrap();
+            let _ = look_up.wait();
+            recent.keep(name, look_up, Groups::default(), at);
+        };
+        (0..MOST + 9).for_each(|number| keep(&number.to_string(), now));
+        assert_eq!(recent.kept().people.len(), MOST);
+        keep("late", now + KEPT);
+        assert_eq!(recent.kept().people.len(), 1);
+    }
+
+    #[test]
+    fn a_doubt_is_good_for_one_start() {
+        let recent = Recent::default();
+        recent.doubt("root");
+        assert!(recent.doubts("root"));
+        assert!(!recent.doubts("root"));
     }
 }

@@ -18,6 +18,7 @@ use otpd_proto::login::Next;
 
 use super::*;
 use crate::keys::MasterKey;
+use crate::names::Groups;
 use crate::peer::Door;
 use crate::registry::memory::Memory;
 
