@@ -177,7 +177,7 @@ fn inside(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
             let mut run = prepare(arguments, root, &growth::plans(most, arguments.events))?;
             let (rounds, length) = pace(arguments);
             print!("{}", growth::measure(&mut run, rounds, length)?);
-            return Ok(ExitCode::SUCCESS);
+            return Ok(exit_code(run.let_all_in()));
         }
         What::Storm => {
             let plan = Plan { peers: false, ..Plan::of(largest.unwrap_or(100_000)) };
@@ -191,10 +191,14 @@ fn inside(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
             let mut run = prepare(arguments, root, &[plan])?;
             let (rounds, length) = pace(arguments);
             print!("{}", slow::measure(&mut run, rounds, length)?);
-            return Ok(ExitCode::SUCCESS);
+            return Ok(exit_code(run.let_all_in()));
         }
     }
     beside_peers(arguments, root)
+}
+
+fn exit_code(flawless: bool) -> ExitCode {
+    if flawless { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn prepare(arguments: &Arguments, root: &Path, plans: &[Plan]) -> anyhow::Result<Run> {
@@ -252,7 +256,7 @@ fn beside_peers(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> 
         "Within the budget in every cell: {}",
         if figures.is_within_budget(sizes) { "yes" } else { "no" }
     );
-    Ok(if flawless { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(exit_code(flawless))
 }
 
 /// A syslogd that does nothing but keep its queue empty.
