@@ -45,12 +45,19 @@ impl Readers {
         drop(free);
         let connection = match place.connection.take() {
             Some(connection) => connection,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unavailable)?,
+            None => self.open().map_err(unavailable)?,
         };
         let answer = ask(&connection);
         // After an error the next one starts afresh.
         place.connection = answer.is_ok().then_some(connection);
         answer
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // In KiB. What is in it is void after every commit, so more would only lie about.
+        connection.pragma_update(None, "cache_size", -64)?;
+        Ok(connection)
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
