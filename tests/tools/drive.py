@@ -22,10 +22,16 @@ pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
 
-seen, shown, deadline = "", "", time.monotonic() + 60
+seen, shown, deadline, ended = "", "", time.monotonic() + 60, False
 while True:
-    ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+    ready, _, _ = select.select([terminal], [], [], 0.1)
     if not ready:
+        # What the program left behind may hold on to the terminal.
+        if ended:
+            break
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        if time.monotonic() < deadline:
+            continue
         sys.stdout.write(shown)
         sys.exit(98)
     try:
