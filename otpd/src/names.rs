@@ -118,16 +118,17 @@ impl Names {
     /// the canonical one, as it was when it became known.
     ///
     /// # Errors
-    /// [`NoAnswer`]: too many look-ups are under way.
+    /// [`NoAnswer`]: too many look-ups are under way to begin one that nobody waits for.
     pub fn begin(&self, known: &Identity, groups: Groups) -> Result<Pending, NoAnswer> {
         let known = known.clone();
-        let answer = self.send(move || match found(User::from_name(known.name.as_str()))? {
+        let look_up = move || match found(User::from_name(known.name.as_str()))? {
             Some(user) if user.uid.as_raw() == known.uid.as_u32() => {
                 with_groups(known, user.gid, &groups).map(Some)
             }
             Some(user) => person(user.uid.as_raw(), &groups),
             None => Ok(None),
-        })?;
+        };
+        let answer = self.send(look_up, MOST_BEGUN)?;
         Ok(Pending(answer))
     }
 
@@ -158,12 +159,13 @@ impl Names {
         &self,
         look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
     ) -> Result<T, NoAnswer> {
-        self.send(look_up)?.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
+        self.send(look_up, MOST_WAITED_FOR)?.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
     }
 
     fn send<T: Send + 'static>(
         &self,
         look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
+        most: usize,
     ) -> Result<Receiver<Result<T, NoAnswer>>, NoAnswer> {
         let (reply, answer) = sync_channel(1);
         let asked = monotonic();
@@ -173,15 +175,15 @@ impl Names {
                 let _ = reply.send(look_up());
             }
         });
-        self.0.0.add(job)?;
+        self.0.0.add(job, most)?;
         Ok(answer)
     }
 }
 
 impl Queue {
-    fn add(&self, job: Job) -> Result<(), NoAnswer> {
+    fn add(&self, job: Job, most: usize) -> Result<(), NoAnswer> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        if jobs.waiting.len() >= QUEUE {
+        if jobs.waiting.len() >= most {
             return Err(NoAnswer::TimedOut);
         }
         jobs.waiting.push_back(job);
@@ -257,13 +259,20 @@ fn found<T>(result: nix::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
 }
 
 const THREADS: usize = 4;
-const QUEUE: usize = 64;
+/// As many as there can be workers, and some.
+const MOST_WAITED_FOR: usize = 512;
+/// Few, so that those who wait always find room.
+const MOST_BEGUN: usize = 64;
 const STACK: usize = 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn root() -> Identity {
+        Identity { uid: Uid::new(0).unwrap(), name: AccountName::new("root").unwrap() }
+    }
 
     fn needed(gids: &[u32]) -> Groups {
         Groups { needed: gids.to_vec(), optional: None }
@@ -301,6 +310,24 @@ mod tests {
     }
 
     #[test]
+    fn look_ups_that_nobody_waits_for_leave_room_for_the_others() {
+        let names = Names::start().unwrap();
+        let (release, gate) = sync_channel::<()>(0);
+        let gate = Arc::new(Mutex::new(gate));
+        for _ in 0..THREADS {
+            let gate = Arc::clone(&gate);
+            names.0.0.add(Box::new(move || assert!(gate.lock().unwrap().recv().is_err())), 100).unwrap();
+        }
+        let root = root();
+        let begun: Vec<_> = (0..MOST_BEGUN * 2).map(|_| names.begin(&root, Groups::default())).collect();
+        assert!(begun.iter().filter(|begun| begun.is_ok()).count() <= MOST_BEGUN);
+        assert!(begun.last().unwrap().is_err());
+        drop(release);
+        assert!(names.by_name("root", Groups::default()).unwrap().is_some());
+        assert_eq!(begun[0].as_ref().unwrap().wait().unwrap().unwrap().identity, root);
+    }
+
+    #[test]
     fn look_ups_that_hang_are_no_answer_and_hold_nobody_up_for_ever() {
         let names = Names::start().unwrap();
         let (release, gate) = sync_channel::<()>(0);
@@ -308,7 +335,7 @@ mod tests {
         for _ in 0..THREADS {
             let gate = Arc::clone(&gate);
             let hang = move || assert!(gate.lock().unwrap().recv().is_err());
-            names.0.0.add(Box::new(hang)).unwrap();
+            names.0.0.add(Box::new(hang), THREADS).unwrap();
         }
         assert_eq!(names.by_name("root", Groups::default()), Err(NoAnswer::TimedOut));
         drop(release);
