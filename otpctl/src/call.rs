@@ -95,7 +95,7 @@ fn explain_answer(error: &str, parameters: &str) -> Failure {
     match error {
         account::REFUSED | admin::REFUSED => match serde_json::from_str::<service::Refused>(parameters) {
             Ok(service::Refused { reason, say, until }) => {
-                Failure { exit: Exit::of_refusal(&reason), reason, message: say, until }
+                Failure { until, ..Failure::new(Exit::of_refusal(&reason), &reason, say) }
             }
             Err(_) => unreadable(),
         },

@@ -90,6 +90,14 @@ pub(crate) enum Command {
     Accounts(Accounts),
     /// Read the audit log (administrators)
     Audit(Audit),
+    /// Take over the devices of another module (root)
+    ///
+    /// All of them or, if anything is wrong, none. People go on with the entries in their apps as they are.
+    #[command(subcommand)]
+    Import(Import),
+    /// Write every key to a file for another module (root)
+    #[command(subcommand)]
+    Export(Export),
     /// Check that everything works, and say what to do if not
     Doctor,
     /// Print a completion script for a shell
@@ -296,6 +304,68 @@ pub(crate) struct Audit {
     pub(crate) proof: Proof,
 }
 
+/// Where devices come from.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Read the users file of pam_oath
+    ///
+    /// Every time-based token of it becomes an active device. Codes up to the present one count as used, so none that
+    /// pam_oath accepted works again. Nothing is taken if a line is wrong, a user does not exist, or an account has the
+    /// key already; the file stays as it is.
+    Oath(ImportOath),
+    /// Read the files of pam_google_authenticator
+    ///
+    /// Each file becomes an active device of its user, with what its clock is off. Codes up to the present one count
+    /// as used. Scratch codes are not taken over. Nothing is taken if a file is wrong, a user does not exist, or an
+    /// account has the key already; the files stay as they are.
+    GoogleAuthenticator(ImportGoogle),
+}
+
+/// Arguments of `import oath`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportOath {
+    /// The users file, such as /etc/users.oath
+    pub(crate) file: PathBuf,
+    /// Check everything and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Arguments of `import google-authenticator`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportGoogle {
+    /// One file; it is that of its owner unless --user names somebody
+    #[arg(required_unless_present = "all_users", conflicts_with = "all_users")]
+    pub(crate) file: Option<PathBuf>,
+    /// Whose file it is
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub(crate) user: Option<String>,
+    /// ~/.google_authenticator of every user that `getent passwd` lists
+    #[arg(long)]
+    pub(crate) all_users: bool,
+    /// Check everything and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Where keys go.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Write a users file for pam_oath
+    ///
+    /// The keys leave the seal: whoever reads the file can make every code of these devices. It has SHA-1 devices
+    /// with a period of 30 or 60 seconds only; others are left out and named on standard error.
+    Oath(ExportOath),
+}
+
+/// Arguments of `export oath`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportOath {
+    /// A new file for its owner alone, or - for standard output, which is taken if it is no terminal
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// What proves that a change is wanted.
 #[derive(Debug, Args)]
 pub(crate) struct Proof {
@@ -309,12 +379,19 @@ pub(crate) struct Proof {
 pub(crate) fn command() -> clap::Command {
     let mut command = Cli::command().after_help(help::exit_codes());
     for page in help::PAGES {
-        command = command.mut_subcommand(page.command, |sub| {
-            let sub = sub.after_help(page.examples_text()).after_long_help(page.whole_text());
-            if page.arguments.is_empty() { sub } else { sub.help_template(page.template()) }
-        });
+        command = match page.command.split_once(' ') {
+            Some((group, name)) => command.mut_subcommand(group, |group| {
+                group.mut_subcommand(name, |sub| describe(sub, page)).disable_help_subcommand(true)
+            }),
+            None => command.mut_subcommand(page.command, |sub| describe(sub, page)),
+        };
     }
     command.disable_help_subcommand(true)
+}
+
+fn describe(command: clap::Command, page: &help::Page) -> clap::Command {
+    let command = command.after_help(page.examples_text()).after_long_help(page.whole_text());
+    if page.arguments.is_empty() { command } else { command.help_template(page.template()) }
 }
 
 /// Options of every command stand apart from its own.
@@ -382,8 +459,16 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_of_help() {
-        let commands: Vec<String> =
-            Cli::command().get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let whole = Cli::command();
+        let commands: Vec<String> = whole
+            .get_subcommands()
+            .flat_map(|sub| {
+                let below =
+                    sub.get_subcommands().map(|below| format!("{} {}", sub.get_name(), below.get_name()));
+                let below: Vec<String> = below.collect();
+                if below.is_empty() { vec![sub.get_name().to_owned()] } else { below }
+            })
+            .collect();
         let pages: Vec<&str> = help::PAGES.iter().map(|page| page.command).collect();
         assert_eq!(commands, pages);
     }

@@ -1,6 +1,7 @@
 //! What each command does: calls the daemon, and hands the answer to the output.
 
 use crate::call::Calls;
+use crate::cli;
 use crate::cli::Command;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,7 +13,9 @@ mod bind;
 mod confirm;
 mod devices;
 mod doctor;
+mod export;
 mod generate;
+mod import;
 mod man;
 mod proof;
 mod protection;
@@ -40,6 +43,8 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Reset(reset) => protection::reset(session, reset),
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) => audit::read(session, audit),
+        Command::Import(import) => import::import(session, import),
+        Command::Export(cli::Export::Oath(export)) => export::oath(session, &export),
         Command::Doctor => doctor::doctor(session),
         Command::Completions { shell } => generate::completions(session, shell),
         Command::Man => generate::manual(session),

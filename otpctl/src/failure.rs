@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use serde::Serialize;
+
 use crate::exit::Exit;
 
 /// A failed command.
@@ -16,12 +18,34 @@ pub(crate) struct Failure {
     pub(crate) until: Option<i64>,
     /// How the program ends.
     pub(crate) exit: Exit,
+    /// What is wrong with which line of which file.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Something wrong in a file.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// Which file.
+    pub(crate) file: String,
+    /// Which line, from 1; the file as a whole if absent.
+    pub(crate) line: Option<usize>,
+    /// What is wrong and what to do, a sentence.
+    pub(crate) say: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.say),
+            None => write!(f, "{}: {}", self.file, self.say),
+        }
+    }
 }
 
 impl Failure {
     /// A failure with nothing to wait for.
     pub(crate) fn new(exit: Exit, reason: &str, message: impl Into<String>) -> Self {
-        Self { reason: reason.to_owned(), message: message.into(), until: None, exit }
+        Self { reason: reason.to_owned(), message: message.into(), until: None, exit, problems: Vec::new() }
     }
 
     /// The command line makes no sense, in a way the parser cannot see.

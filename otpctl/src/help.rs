@@ -170,6 +170,34 @@ pub(crate) const PAGES: &[Page] = &[
                With --follow each event is an object on a line of its own.",
     },
     Page {
+        command: "import oath",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl import oath /etc/users.oath --dry-run", "look what would come"),
+            ("sudo otpctl import oath /etc/users.oath", "take it over"),
+        ],
+        json: IMPORTED,
+    },
+    Page {
+        command: "import google-authenticator",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl import google-authenticator --all-users", "everybody's"),
+            ("sudo otpctl import google-authenticator ga --user alice", "one file"),
+        ],
+        json: IMPORTED,
+    },
+    Page {
+        command: "export oath",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl export oath --output users.oath", "into a new file"),
+            ("sudo otpctl export oath | gpg -er ROOT > keys", "never in clear on the disk"),
+        ],
+        json: "{\"devices\", \"accounts\", \"left_out\": [{\"user\", \"device\", \"say\"}]}, only\n\
+               together with --output FILE. say is why pam_oath could not use it.",
+    },
+    Page {
         command: "doctor",
         arguments: &[],
         examples: &[("sudo otpctl doctor", "all checks"), ("otpctl doctor", "what an ordinary user may see")],
@@ -196,6 +224,13 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"manual\"}",
     },
 ];
+
+const IMPORTED: &str = "\
+    {\"devices\", \"accounts\", \"skipped\", \"scratch_codes\", \"dry_run\"}\n\
+    skipped devices became impossible at the last moment (exit code 1); the audit\n\
+    log says why. scratch_codes were left behind. If anything is wrong, nothing\n\
+    is taken, and the failure has up to 20\n\
+    \x20 \"problems\": [{\"file\", \"line\", \"say\"}]";
 
 /// Code and meaning, also in the manual.
 pub(crate) const EXITS: &[(&str, &str)] = &[

@@ -13,15 +13,18 @@ use zeroize::Zeroizing;
 
 use crate::cli::Color;
 use crate::failure::Failure;
+use crate::failure::Problem;
 use crate::when::Clock;
 
 pub(crate) mod line;
+pub(crate) mod progress;
 pub(crate) mod table;
 
 use line::Line;
 use line::Tone;
 use line::clean;
 use line::is_dangerous;
+use progress::Progress;
 
 /// Where and how to print.
 pub(crate) struct Output {
@@ -76,6 +79,11 @@ impl Output {
         if self.json { self.object(&json!({ kind: document })) } else { write_whole(document.as_bytes()) }
     }
 
+    /// Prints lines of keys, as they are.
+    pub(crate) fn keys(&self, lines: &[u8]) -> io::Result<()> {
+        write_whole(lines)
+    }
+
     /// Prints one JSON object on a line of its own.
     pub(crate) fn object(&self, object: &impl Serialize) -> io::Result<()> {
         let mut text = Zeroizing::new(escape(&Zeroizing::new(serde_json::to_string(object)?)));
@@ -95,13 +103,23 @@ impl Output {
         complain(&Line::from(remark), false)
     }
 
+    /// How far a long work is, on standard error if that is a terminal.
+    pub(crate) fn progress(&self, work: &'static str, whole: u64) -> Progress {
+        Progress::new(work, whole, !self.json && io::stderr().is_terminal())
+    }
+
     /// Says on standard error why the command failed. Nothing can be done if nobody listens there.
     pub(crate) fn failure(&self, failure: &Failure) {
         let _ = if self.json {
-            let Failure { reason, message, until, .. } = failure;
-            let error = serde_json::to_string(&Error { error: Details { reason, message, until: *until } });
+            let Failure { reason, message, until, problems, .. } = failure;
+            let details = Details { reason, message, until: *until, problems };
+            let error = serde_json::to_string(&Error { error: details });
             writeln!(io::stderr(), "{}", escape(&error.unwrap_or_default()))
         } else {
+            // A line each, unbroken: editors and eyes look for file and line at its beginning.
+            for problem in &failure.problems {
+                let _ = writeln!(io::stderr(), "{}", clean(&problem.to_string()));
+            }
             let line = Line::new().then(Tone::Bad, "otpctl:").plain(format!(" {}", sentence(failure)));
             complain(&line, self.allows_color(&io::stderr()))
         };
@@ -139,6 +157,8 @@ struct Details<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [Problem],
 }
 
 /// The message, and the time from which on it is worth trying again unless the message names it.

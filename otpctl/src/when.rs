@@ -81,6 +81,11 @@ impl Clock {
         self.format(at, "%F %T %Z")
     }
 
+    /// `2026-11-21T21:36:02L`, as liboath writes it.
+    pub(crate) fn liboath(&self, at: i64) -> String {
+        self.format(at, "%FT%TL")
+    }
+
     /// A number that is no time of this calendar is shown as it came.
     fn format(&self, at: i64, pattern: &str) -> String {
         match Timestamp::from_second(at) {

@@ -119,6 +119,14 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         admin::RESET => with(raw, |p| Faulty { interface, result: s.reset(peer, &p, now) }),
         admin::AUDIT => with(raw, |p| Faulty { interface, result: s.audit(peer, &p, now) }),
         admin::DOCTOR => with(raw, |_: Nothing| Faulty { interface, result: s.doctor(peer, now) }),
+        admin::IMPORT_BEGIN => {
+            with(raw, |_: Nothing| Faulty { interface, result: s.import_begin(peer, now) })
+        }
+        admin::IMPORT_ADD => with(raw, |p| Faulty { interface, result: s.import_add(peer, &p, now) }),
+        admin::IMPORT_COMMIT => with(raw, |p| Faulty { interface, result: s.import_commit(peer, &p, now) }),
+        admin::IMPORT_STEP => with(raw, |p| Faulty { interface, result: s.import_step(peer, &p, now) }),
+        admin::IMPORT_DROP => with(raw, |p| Faulty { interface, result: s.import_drop(peer, &p, now) }),
+        admin::EXPORT => with(raw, |p| Faulty { interface, result: s.export(peer, &p, now) }),
         _ => error(service::METHOD_NOT_FOUND, &json!({"method": name})),
     }
 }

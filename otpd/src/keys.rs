@@ -25,6 +25,8 @@ use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::key::Key;
+use otpd_core::staging::ImportId;
+use otpd_core::staging::Staged;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -154,6 +156,23 @@ impl Keys {
         seal(&self.devices, &device_label(account, device), key.expose_bytes()).map(SealedKey)
     }
 
+    /// Seals a key that is staged for an import.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn seal_staged(&self, import: ImportId, number: u32, key: &Key) -> Result<SealedKey, KeyError> {
+        seal(&self.devices, &staged_label(import, number), key.expose_bytes()).map(SealedKey)
+    }
+
+    /// Opens a key that is staged for an import.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`].
+    pub fn open_staged(&self, import: ImportId, staged: &Staged) -> Result<Key, KeyError> {
+        let bytes = open(&self.devices, &staged_label(import, staged.number), &staged.key.0)?;
+        Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
+    }
+
     fn from_data_key(data: &[u8]) -> Result<Self, KeyError> {
         let mut subkey = Zeroizing::new([0; KEY]);
         Hkdf::<Sha256>::new(None, data)
@@ -221,6 +240,10 @@ fn open(cipher: &XChaCha20Poly1305, label: &[u8], sealed: &[u8]) -> Result<Zeroi
 
 fn device_label(account: AccountId, device: DeviceId) -> Vec<u8> {
     [b"otpd device key 1".as_slice(), &account.0.to_be_bytes(), &device.0.to_be_bytes()].concat()
+}
+
+fn staged_label(import: ImportId, number: u32) -> Vec<u8> {
+    [b"otpd import key 1".as_slice(), &import.0.to_be_bytes(), &number.to_be_bytes()].concat()
 }
 
 const KEY: usize = 32;

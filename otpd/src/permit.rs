@@ -46,6 +46,10 @@ pub enum Request {
     Audit,
     /// The daemon's health.
     Doctor,
+    /// Take over another module's keys.
+    Import,
+    /// Give out every key.
+    Export,
 }
 
 /// The account's state, as far as it matters.
@@ -83,7 +87,10 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm, _) => Permit::Free,
             (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock, State::Unprotected) => Permit::Free,
             (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock, State::Protected) => Permit::OwnersCode,
-            (Q::LoginForAnyone | Q::Reset | Q::Accounts | Q::Audit | Q::Doctor, _) => Permit::Never,
+            (
+                Q::LoginForAnyone | Q::Reset | Q::Accounts | Q::Audit | Q::Doctor | Q::Import | Q::Export,
+                _,
+            ) => Permit::Never,
         },
         Role::Admin => match request {
             Q::Status | Q::Devices | Q::Accounts | Q::Doctor => Permit::Free,
@@ -91,6 +98,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             Q::LoginForAnyone | Q::LoginOfOwn | Q::Begin | Q::Confirm | Q::Rename | Q::Unbind => {
                 Permit::Never
             }
+            // Keys pass through these: not for a code that somebody may have taken.
+            Q::Import | Q::Export => Permit::Never,
         },
         Role::AdminOnRoot => match request {
             Q::Status | Q::Devices => Permit::Free,
@@ -105,7 +114,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 14] = [
+    const REQUESTS: [Request; 16] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -120,6 +129,8 @@ mod tests {
         Request::Accounts,
         Request::Audit,
         Request::Doctor,
+        Request::Import,
+        Request::Export,
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
@@ -140,7 +151,9 @@ mod tests {
             Reset          FF -- aa -- --
             Accounts       FF -- FF -- --
             Audit          FF -- aa -- --
-            Doctor         FF -- FF -- --";
+            Doctor         FF -- FF -- --
+            Import         FF -- -- -- --
+            Export         FF -- -- -- --";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

@@ -1,13 +1,18 @@
-//! What is done now and then, off every login's path: old events leave the audit log.
+//! What is done now and then, off every login's path: old events leave the audit log, decided imports are completed if
+//! whoever began them is gone, and what was dropped is swept away.
 
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
 use otpd_core::registry::Registry;
+use otpd_core::registry::RegistryError;
+use otpd_core::staging::ImportId;
+use otpd_core::staging::Progress;
 
 use crate::clock;
 use crate::service::Service;
@@ -18,22 +23,36 @@ pub struct Upkeep {
     thread: Option<thread::JoinHandle<()>>,
 }
 
+/// Wakes the thread.
 #[derive(Default)]
-struct Bell {
-    stopping: Mutex<bool>,
+pub(crate) struct Bell {
+    state: Mutex<State>,
     rung: Condvar,
 }
 
+#[derive(Default)]
+struct State {
+    stopping: bool,
+    wanted: bool,
+}
+
 impl Upkeep {
-    /// Starts the thread: at once, then every hour.
+    /// Starts the thread: at once, then every hour, or when there is something to do.
     ///
     /// # Errors
     /// No thread can be started.
     pub fn start<R: Registry>(service: Arc<Service<R>>) -> std::io::Result<Self> {
-        let bell = Arc::new(Bell::default());
-        let theirs = Arc::clone(&bell);
+        let bell = Arc::clone(service.bell());
         let work = move || {
-            while !theirs.rings_within(prune(&service, &theirs)) {}
+            let bell = service.bell();
+            // Of what is found at start, whoever began it is gone.
+            let mut seen = service.unfinished_import().unwrap_or(None);
+            loop {
+                prune(&service, bell);
+                if bell.wanted_within(look_after_imports(&service, bell, &mut seen)) {
+                    return;
+                }
+            }
         };
         let thread = thread::Builder::new().name("upkeep".into()).stack_size(STACK).spawn(work)?;
         Ok(Self { bell, thread: Some(thread) })
@@ -42,7 +61,7 @@ impl Upkeep {
 
 impl Drop for Upkeep {
     fn drop(&mut self) {
-        *self.bell.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.state().stopping = true;
         self.bell.rung.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -51,15 +70,34 @@ impl Drop for Upkeep {
 }
 
 impl Bell {
-    fn rings_within(&self, pause: Duration) -> bool {
-        let stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.rung.wait_timeout_while(stopping, pause, |stopping| !*stopping);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+    /// Says that there is something to do.
+    pub(crate) fn ring(&self) {
+        self.state().wanted = true;
+        self.rung.notify_all();
+    }
+
+    /// Waits, but not past a ring. Returns whether it is time to stop.
+    fn wanted_within(&self, pause: Duration) -> bool {
+        let calm = |state: &mut State| !state.stopping && !state.wanted;
+        let waited = self.rung.wait_timeout_while(self.state(), pause, calm);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.wanted = false;
+        state.stopping
+    }
+
+    /// Waits. Returns whether it is time to stop.
+    fn stops_within(&self, pause: Duration) -> bool {
+        let waited = self.rung.wait_timeout_while(self.state(), pause, |state| !state.stopping);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Removes old events a few at a time, with a pause after each for whoever logs in. Returns when to look again.
-fn prune<R: Registry>(service: &Service<R>, bell: &Bell) -> Duration {
+/// Removes old events a few at a time, with a pause after each for whoever logs in.
+fn prune<R: Registry>(service: &Service<R>, bell: &Bell) {
     let mut removed: u64 = 0;
     loop {
         match service.prune(clock::now(), clock::is_synchronised(), AT_ONCE) {
@@ -70,17 +108,57 @@ fn prune<R: Registry>(service: &Service<R>, bell: &Bell) -> Duration {
                 break;
             }
         }
-        if bell.rings_within(BREATH) {
+        if bell.stops_within(BREATH) {
             break;
         }
     }
     if removed > 0 {
         service.record_pruned(clock::now(), removed);
     }
-    EACH
+}
+
+/// Sweeps, and completes a decided import of which nothing was applied since the last look. Returns when to look again.
+pub(crate) fn look_after_imports<R: Registry>(
+    service: &Service<R>,
+    bell: &Bell,
+    seen: &mut Option<(ImportId, Progress)>,
+) -> Duration {
+    let done = sweep(service, bell).and_then(|()| match service.unfinished_import()? {
+        None => Ok(EACH),
+        found if found != *seen => {
+            *seen = found;
+            Ok(PATIENCE)
+        }
+        Some((import, _)) => complete(service, bell, import).map(|()| EACH),
+    });
+    done.unwrap_or_else(|error| {
+        log::warn!("an import waits to be completed or swept away: {error}");
+        PATIENCE
+    })
+}
+
+fn sweep<R: Registry>(service: &Service<R>, bell: &Bell) -> Result<(), RegistryError> {
+    while service.sweep_imports(clock::now())? > 0 {
+        if bell.stops_within(BREATH) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn complete<R: Registry>(service: &Service<R>, bell: &Bell, import: ImportId) -> Result<(), RegistryError> {
+    while service.apply_import(import, clock::now())?.is_some_and(|progress| progress.left > 0) {
+        if bell.stops_within(BREATH) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 const AT_ONCE: u32 = 100;
 const BREATH: Duration = Duration::from_millis(10);
 const EACH: Duration = Duration::from_secs(3600);
-const STACK: usize = 256 * 1024;
+/// So long somebody who is at it may take for their next step.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// SQLite runs on it.
+const STACK: usize = 1024 * 1024;

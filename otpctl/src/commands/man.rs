@@ -27,7 +27,8 @@ pub(crate) fn page() -> Result<String, Failure> {
     let mut roff = Roff::new();
     roff.control("SH", ["COMMANDS"]);
     for sub in help::PAGES {
-        if let Some(described) = command.find_subcommand(sub.command) {
+        let mut words = sub.command.split(' ');
+        if let Some(described) = words.try_fold(&command, |found, word| found.find_subcommand(word)) {
             section(&mut roff, described, sub);
         }
     }

@@ -11,9 +11,13 @@ mod bind;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod json;
 #[cfg(test)]

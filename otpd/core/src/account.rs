@@ -13,6 +13,7 @@ use crate::name::Identity;
 use crate::source::Source;
 use crate::throttle::Lane;
 use crate::throttle::Throttle;
+use crate::time::Step;
 use crate::time::UnixTime;
 use crate::totp::Parameters;
 
@@ -272,6 +273,32 @@ impl Account {
         let old = self.device_mut(replaces?)?;
         old.retire(now, by);
         Some(old.name.clone())
+    }
+
+    /// Adds an active device that was proven elsewhere. Its codes up to the one of `now` are spent, and up to
+    /// `last_step` if that is later: whoever accepted them before shall not have them accepted again.
+    ///
+    /// # Errors
+    /// [`CannotBind`]; nothing changed then but for expired pending devices.
+    pub fn add_proven(
+        &mut self,
+        new: NewDevice,
+        drift: i8,
+        last_step: Option<Step>,
+        now: UnixTime,
+    ) -> Result<DeviceId, CannotBind> {
+        self.expire_pending(now);
+        if self.has_name(&new.name) {
+            return Err(CannotBind::NameTaken);
+        }
+        let by = new.by.clone();
+        let id = self.begin(new, now)?;
+        if let Some(device) = self.device_mut(id) {
+            device.drift = drift.clamp(-Device::MAX_DRIFT, Device::MAX_DRIFT);
+            device.last_step = last_step.max(Some(device.centre(now)));
+        }
+        self.activate(id, now, &by);
+        Ok(id)
     }
 
     /// Retires every device and forgets the throttle. Returns how many were active.

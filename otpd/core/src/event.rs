@@ -29,6 +29,10 @@ pub enum Kind {
     StepUp,
     /// An administrator read what is not their own.
     Read,
+    /// Devices came from another module's file.
+    Import,
+    /// Keys were given out.
+    Export,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -49,6 +53,8 @@ impl Kind {
             Self::Reset => "reset",
             Self::StepUp => "step_up",
             Self::Read => "read",
+            Self::Import => "import",
+            Self::Export => "export",
             Self::Daemon => "daemon",
         }
     }
@@ -134,6 +140,12 @@ pub enum Reason {
     PendingExpired,
     /// The configuration was to be reloaded and is wrong.
     BadConfiguration,
+    /// No such import, or it is decided already.
+    NoSuchImport,
+    /// Something in an import is wrong, so none of it is taken.
+    ImportHasProblems,
+    /// An earlier import is still being completed.
+    ImportUnfinished,
 }
 
 impl Reason {
@@ -168,6 +180,9 @@ impl Reason {
             Self::LastDeviceRequired => "last_device_required",
             Self::PendingExpired => "pending_expired",
             Self::BadConfiguration => "bad_configuration",
+            Self::NoSuchImport => "no_such_import",
+            Self::ImportHasProblems => "import_has_problems",
+            Self::ImportUnfinished => "import_unfinished",
         }
     }
 }

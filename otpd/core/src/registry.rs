@@ -8,6 +8,9 @@ use crate::device::DeviceId;
 use crate::event::Event;
 use crate::name::AccountName;
 use crate::name::Identity;
+use crate::staging::ImportId;
+use crate::staging::Progress;
+use crate::staging::Staged;
 use crate::time::UnixTime;
 
 /// Events of one change, committed with it.
@@ -173,6 +176,71 @@ pub trait Registry: Send + Sync + 'static {
     /// # Errors
     /// [`RegistryError::Unavailable`].
     fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError>;
+
+    /// Begins an import of `by`. Others that were begun and not decided are dropped.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn begin_import(&self, by: &str) -> Result<ImportId, RegistryError>;
+
+    /// Stages entries, whose numbers are greater than any before. Returns whether the import was still open; if not,
+    /// nothing changed.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`]; nothing changed.
+    fn stage(&self, import: ImportId, entries: Vec<Staged>) -> Result<bool, RegistryError>;
+
+    /// What is staged for somebody, by number.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn staged(&self, import: ImportId, who: &Identity) -> Result<Vec<Staged>, RegistryError>;
+
+    /// Decides an open import, with `event`. From now on it is there to be completed. Returns whether it was open.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`]; nothing changed.
+    fn decide_import(&self, import: ImportId, event: Event) -> Result<bool, RegistryError>;
+
+    /// Applies at most `most` entries of a decided import, by number, and removes them from staging: each with the
+    /// account of its owner, made first if there is none; `None` if name and uid are another's. `apply` gets the name
+    /// of whoever began the import too, and says whether it applied the entry or passed over it. Returns `None` if
+    /// there is no such decided import.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`]; nothing changed.
+    fn apply_import<F>(
+        &self,
+        import: ImportId,
+        most: u32,
+        apply: F,
+    ) -> Result<Option<Progress>, RegistryError>
+    where
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static;
+
+    /// The oldest import that is decided and not completed.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn unfinished_import(&self) -> Result<Option<(ImportId, Progress)>, RegistryError>;
+
+    /// Drops an open import. Returns whether it was open.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn drop_import(&self, import: ImportId) -> Result<bool, RegistryError>;
+
+    /// Drops every open import.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn drop_open_imports(&self) -> Result<(), RegistryError>;
+
+    /// Removes at most `most` entries of dropped imports from staging. Returns how many.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError>;
 
     /// Bytes left where the registry is kept.
     ///

@@ -16,6 +16,18 @@ pub const RESET: &str = "org.otpd.Admin.Reset";
 pub const AUDIT: &str = "org.otpd.Admin.Audit";
 /// The daemon's own health.
 pub const DOCTOR: &str = "org.otpd.Admin.Doctor";
+/// Begins an import.
+pub const IMPORT_BEGIN: &str = "org.otpd.Admin.ImportBegin";
+/// Stages entries of an import.
+pub const IMPORT_ADD: &str = "org.otpd.Admin.ImportAdd";
+/// Decides an import.
+pub const IMPORT_COMMIT: &str = "org.otpd.Admin.ImportCommit";
+/// Applies some entries of a decided import.
+pub const IMPORT_STEP: &str = "org.otpd.Admin.ImportStep";
+/// Drops an import that is not decided.
+pub const IMPORT_DROP: &str = "org.otpd.Admin.ImportDrop";
+/// Gives out the keys of active devices.
+pub const EXPORT: &str = "org.otpd.Admin.Export";
 /// The call was understood and refused.
 pub const REFUSED: &str = "org.otpd.Admin.Refused";
 /// The registry, the key or the user database cannot be read.
@@ -146,4 +158,124 @@ pub struct Audit {
 pub struct Doctor {
     /// In the order to read them.
     pub checks: Vec<Check>,
+}
+
+/// The most entries of one `ImportAdd`.
+pub const IMPORT_ENTRIES: usize = 100;
+
+/// A token of another module.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportEntry {
+    /// Whose it is to be.
+    pub user: String,
+    /// Base32, 16 to 64 bytes.
+    pub key: Secret,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// 6 to 8.
+    pub digits: u8,
+    /// Seconds of one step, 15 to 120.
+    pub period: u16,
+    /// Steps that the device's clock is ahead of this box's, -10 to 10.
+    pub drift: i8,
+    /// The newest step that is known to be used.
+    pub last_step: Option<u64>,
+    /// The device's name, 1 to 32 characters; the daemon chooses one if absent.
+    pub name: Option<String>,
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportProblem {
+    /// Its place among the entries of the call, from 0.
+    pub index: u32,
+    /// For the person: what is wrong, what to do next.
+    pub say: String,
+}
+
+/// A device whose key is given out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportEntry {
+    /// Whose it is.
+    pub user: String,
+    /// Its name.
+    pub device: String,
+    /// Base32.
+    pub key: Secret,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// 6 to 8.
+    pub digits: u8,
+    /// Seconds of one step, 15 to 120.
+    pub period: u16,
+    /// The newest spent step.
+    pub last_step: Option<u64>,
+}
+
+/// Result of `ImportBegin`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImportBegun {
+    /// Its number.
+    pub import: i64,
+}
+
+/// Parameters of `ImportAdd`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportAddParameters {
+    /// The import.
+    pub import: i64,
+    /// At most [`IMPORT_ENTRIES`].
+    pub entries: Vec<ImportEntry>,
+}
+
+/// Result of `ImportAdd`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImportAdded {
+    /// Any of them keeps the whole import from being decided.
+    pub problems: Vec<ImportProblem>,
+}
+
+/// Parameters of `ImportCommit`, `ImportStep` and `ImportDrop`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportParameters {
+    /// The import.
+    pub import: i64,
+}
+
+/// Result of `ImportCommit` and `ImportDrop`: what was staged.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImportSize {
+    /// Devices.
+    pub devices: u32,
+    /// Accounts that they are for.
+    pub accounts: u32,
+}
+
+/// Result of `ImportStep`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImportProgress {
+    /// Entries that are still to be applied.
+    pub left: u32,
+    /// Entries that had become impossible; the audit log has each.
+    pub skipped: u32,
+}
+
+/// Parameters of `Export`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportParameters {
+    /// Continues behind this account.
+    pub after: Option<String>,
+}
+
+/// Result of `Export`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Exported {
+    /// By account.
+    pub entries: Vec<ExportEntry>,
+    /// Where the next page continues; absent at the end.
+    pub next: Option<String>,
 }

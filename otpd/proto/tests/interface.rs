@@ -239,6 +239,27 @@ fn the_admin_interface_is_its_types() {
         lane: Some(text()),
         detail: Some(text()),
     };
+    let entry = admin::ImportEntry {
+        user: text(),
+        key: secret(),
+        algorithm: text(),
+        digits: 6,
+        period: 30,
+        drift: 0,
+        last_step: Some(1),
+        name: Some(text()),
+    };
+    let exported = admin::ExportEntry {
+        user: text(),
+        device: text(),
+        key: secret(),
+        algorithm: text(),
+        digits: 6,
+        period: 30,
+        last_step: Some(1),
+    };
+    let import = keys(&admin::ImportParameters { import: 1 });
+    let size = keys(&admin::ImportSize { devices: 1, accounts: 1 });
     let tested = admin::Check { check: text(), verdict: text(), say: text() };
     check(
         admin::INTERFACE,
@@ -254,6 +275,21 @@ fn the_admin_interface_is_its_types() {
             ("Audit)", keys(&admin::Audit { events: vec![], more: false })),
             ("Doctor(", BTreeSet::new()),
             ("Doctor)", keys(&admin::Doctor { checks: vec![] })),
+            ("ImportEntry", keys(&entry)),
+            ("ImportProblem", keys(&admin::ImportProblem { index: 0, say: text() })),
+            ("ExportEntry", keys(&exported)),
+            ("ImportBegin(", BTreeSet::new()),
+            ("ImportBegin)", keys(&admin::ImportBegun { import: 1 })),
+            ("ImportAdd(", keys(&admin::ImportAddParameters { import: 1, entries: vec![] })),
+            ("ImportAdd)", keys(&admin::ImportAdded { problems: vec![] })),
+            ("ImportCommit(", import.clone()),
+            ("ImportCommit)", size.clone()),
+            ("ImportStep(", import.clone()),
+            ("ImportStep)", keys(&admin::ImportProgress { left: 0, skipped: 0 })),
+            ("ImportDrop(", import),
+            ("ImportDrop)", size),
+            ("Export(", keys(&admin::ExportParameters::default())),
+            ("Export)", keys(&admin::Exported { entries: vec![], next: None })),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],

@@ -111,4 +111,5 @@ fn checkpoint(connection: &Connection, mode: &str) -> Option<i32> {
 /// Pages of 4 KiB.
 const BEGIN_AT: i32 = 1000;
 const TOO_LONG: i32 = 4000;
-const STACK: usize = 256 * 1024;
+/// SQLite runs on it.
+const STACK: usize = 1024 * 1024;

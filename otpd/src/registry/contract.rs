@@ -17,9 +17,12 @@ use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
 use otpd_core::registry::EventQuery;
+use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::source::Source;
+use otpd_core::staging::Progress;
+use otpd_core::staging::Staged;
 use otpd_core::throttle::Lane;
 use otpd_core::time::Step;
 use otpd_core::time::UnixTime;
@@ -59,6 +62,10 @@ contract!(
     retired_devices_stay_on_record,
     what_is_recorded_soon_is_recorded,
     old_events_go_and_the_newest_stays,
+    what_is_staged_counts_for_nothing_until_it_is_decided,
+    a_decided_import_is_applied_a_few_at_a_time,
+    an_entry_that_is_passed_over_is_counted,
+    of_imports_that_are_open_the_newest_stays_so,
 );
 
 fn open(directory: &std::path::Path) -> Sqlite {
@@ -294,8 +301,126 @@ fn what_is_recorded_soon_is_recorded<R: Registry>(registry: &Arc<R>) {
     assert_eq!(events.iter().map(|event| event.at.0).collect::<Vec<_>>(), [1, 2]);
 }
 
+/// An entry for a user of this number, `u1` and so on.
+fn staged(number: u32, user: u32) -> Staged {
+    Staged {
+        number,
+        who: who(1000 + user, &format!("u{user}")),
+        key: SealedKey(vec![7; 3]),
+        parameters: Parameters::new(Algorithm::Sha256, 8, 60).unwrap(),
+        drift: -2,
+        last_step: Some(Step(u64::from(u32::MAX) + 7)),
+        name: (number == 1).then(|| DeviceName::new("téléphone").unwrap()),
+    }
+}
+
+/// Binds what was staged.
+fn add(by: &str, staged: &Staged, account: Option<&mut Account>, journal: &mut Journal) -> bool {
+    journal.record(event(staged.who.name.as_str(), staged.number.into()));
+    let Some(account) = account else { return false };
+    let name = DeviceName::new(&format!("d{}", staged.number)).unwrap();
+    let (key, parameters) = (staged.key.clone(), staged.parameters);
+    let new = NewDevice { name, key, parameters, replaces: None, by: by.into(), from: "import".into() };
+    account.add_proven(new, staged.drift, staged.last_step, NOW).is_ok()
+}
+
+fn what_is_staged_counts_for_nothing_until_it_is_decided<R: Registry>(registry: &Arc<R>) {
+    let import = registry.begin_import("root").unwrap();
+    let entries: Vec<Staged> = vec![staged(1, 1), staged(2, 2), staged(3, 1)];
+    assert!(registry.stage(import, entries.clone()).unwrap());
+    assert!(registry.stage(import, vec![staged(4, 1)]).unwrap());
+    let of_one = registry.staged(import, &who(1001, "u1")).unwrap();
+    assert_eq!(of_one, [entries[0].clone(), entries[2].clone(), staged(4, 1)]);
+    assert_eq!(registry.staged(import, &who(1009, "u9")).unwrap(), []);
+    assert!(registry.accounts(None, 10).unwrap().is_empty());
+    assert_eq!(registry.apply_import(import, 100, add).unwrap(), None);
+    assert_eq!(registry.unfinished_import().unwrap(), None);
+    assert!(registry.drop_import(import).unwrap());
+    assert!(!registry.drop_import(import).unwrap() && !registry.stage(import, vec![staged(5, 1)]).unwrap());
+    assert!(!registry.decide_import(import, event("root", 1)).unwrap());
+    assert_eq!(registry.sweep_imports(3).unwrap(), 3);
+    assert_eq!((registry.sweep_imports(3).unwrap(), registry.sweep_imports(3).unwrap()), (1, 0));
+    assert!(registry.events(&EventQuery { limit: 9, ..EventQuery::default() }).unwrap().is_empty());
+}
+
+fn a_decided_import_is_applied_a_few_at_a_time<R: Registry>(registry: &Arc<R>) {
+    let import = registry.begin_import("somebody").unwrap();
+    registry.stage(import, (1..=5).map(|number| staged(number, number % 2)).collect()).unwrap();
+    assert!(registry.decide_import(import, event("root", 1)).unwrap());
+    assert!(!registry.decide_import(import, event("root", 1)).unwrap());
+    assert!(!registry.drop_import(import).unwrap(), "what is decided is not dropped");
+    assert!(!registry.stage(import, vec![staged(6, 1)]).unwrap(), "nor added to");
+    registry.drop_open_imports().unwrap();
+    let progress = |left| Progress { left, skipped: 0 };
+    assert_eq!(registry.unfinished_import().unwrap(), Some((import, progress(5))));
+    assert_eq!(registry.apply_import(import, 2, add).unwrap(), Some(progress(3)));
+    assert_eq!(registry.unfinished_import().unwrap(), Some((import, progress(3))));
+    assert_eq!(registry.apply_import(import, 2, add).unwrap(), Some(progress(1)));
+    assert_eq!(registry.apply_import(import, 2, add).unwrap(), Some(progress(0)));
+    assert_eq!(
+        registry.apply_import(import, 2, add).unwrap(),
+        Some(progress(0)),
+        "asked once more, it is the same"
+    );
+    assert_eq!(registry.unfinished_import().unwrap(), None);
+    let account = registry.find(&who(1001, "u1")).unwrap().unwrap();
+    assert_eq!(account.active().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["d1", "d3", "d5"]);
+    let device = &account.devices[0];
+    assert_eq!((device.drift, device.last_step), (-2, Some(Step(u64::from(u32::MAX) + 7))));
+    assert_eq!((device.created_by.as_str(), device.parameters), ("somebody", staged(1, 1).parameters));
+    let events = registry.events(&EventQuery { limit: 9, ..EventQuery::default() }).unwrap();
+    assert_eq!(events.iter().map(|event| event.at.0).collect::<Vec<_>>(), [1, 1, 2, 3, 4, 5]);
+}
+
+fn an_entry_that_is_passed_over_is_counted<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1001, "renamed"), "phone");
+    let import = registry.begin_import("root").unwrap();
+    registry.stage(import, vec![staged(1, 1), staged(2, 2), staged(3, 1)]).unwrap();
+    registry.decide_import(import, event("root", 1)).unwrap();
+    assert_eq!(registry.apply_import(import, 1, add).unwrap(), Some(Progress { left: 2, skipped: 1 }));
+    assert_eq!(registry.apply_import(import, 9, add).unwrap(), Some(Progress { left: 0, skipped: 2 }));
+    assert!(registry.find(&who(1002, "u2")).unwrap().unwrap().is_protected());
+    assert_eq!(registry.find(&who(1001, "renamed")).unwrap().unwrap().devices.len(), 1);
+}
+
+fn of_imports_that_are_open_the_newest_stays_so<R: Registry>(registry: &Arc<R>) {
+    let first = registry.begin_import("root").unwrap();
+    registry.stage(first, vec![staged(1, 1)]).unwrap();
+    let second = registry.begin_import("root").unwrap();
+    assert!(second > first);
+    assert!(!registry.stage(first, vec![staged(2, 1)]).unwrap());
+    assert_eq!(registry.staged(second, &who(1001, "u1")).unwrap(), []);
+    assert!(registry.stage(second, vec![staged(1, 1)]).unwrap());
+    registry.drop_open_imports().unwrap();
+    assert!(!registry.decide_import(second, event("root", 1)).unwrap());
+    assert_eq!(registry.sweep_imports(100).unwrap(), 2);
+    assert!(registry.begin_import("root").unwrap() > second);
+}
+
 mod sqlite_alone {
     use super::*;
+
+    #[test]
+    fn a_decided_import_outlives_the_process_between_any_two_steps() {
+        let directory = tempfile::tempdir().unwrap();
+        let import = {
+            let registry = open(directory.path());
+            let import = registry.begin_import("root").unwrap();
+            registry.stage(import, (1..=9).map(|number| staged(number, number)).collect()).unwrap();
+            import
+        };
+        assert!(open(directory.path()).decide_import(import, event("root", 1)).unwrap());
+        for left in (0..9).rev() {
+            let registry = open(directory.path());
+            assert_eq!(registry.unfinished_import().unwrap().unwrap().0, import);
+            let progress = registry.apply_import(import, 1, add).unwrap();
+            assert_eq!(progress, Some(Progress { left, skipped: 0 }));
+        }
+        let registry = open(directory.path());
+        assert_eq!(registry.unfinished_import().unwrap(), None);
+        let accounts = registry.accounts(None, 100).unwrap();
+        assert!(accounts.len() == 9 && accounts.iter().all(|account| account.active_devices == 1));
+    }
 
     #[test]
     fn a_panic_in_one_change_harms_no_other() {

@@ -17,6 +17,9 @@ use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
+use otpd_core::staging::ImportId;
+use otpd_core::staging::Progress;
+use otpd_core::staging::Staged;
 use otpd_core::throttle::Lane;
 use otpd_core::throttle::Throttle;
 use otpd_core::time::UnixTime;
@@ -31,6 +34,21 @@ struct Rows {
     detached: Vec<Account>,
     next: i64,
     events: Vec<StoredEvent>,
+    imports: Vec<Import>,
+}
+
+struct Import {
+    by: String,
+    state: Stage,
+    entries: Vec<Staged>,
+    skipped: u32,
+}
+
+#[derive(PartialEq)]
+enum Stage {
+    Open,
+    Decided,
+    Dropped,
 }
 
 impl Memory {
@@ -65,6 +83,11 @@ impl Rows {
         let value = decide(&mut self.accounts[at], &mut journal);
         journal.0.into_iter().for_each(|event| self.record(event));
         value
+    }
+
+    fn import(&mut self, id: ImportId, state: &Stage) -> Option<&mut Import> {
+        let at = usize::try_from(id.0 - 1).ok()?;
+        self.imports.get_mut(at).filter(|import| import.state == *state)
     }
 
     fn record(&mut self, event: Event) {
@@ -202,6 +225,103 @@ impl Registry for Memory {
         let removed = old.min(rows.events.len().saturating_sub(1)).min(most as usize);
         rows.events.drain(..removed);
         Ok(u32::try_from(removed).unwrap())
+    }
+
+    fn begin_import(&self, by: &str) -> Result<ImportId, RegistryError> {
+        self.drop_open_imports()?;
+        let mut rows = self.rows();
+        rows.imports.push(Import { by: by.into(), state: Stage::Open, entries: vec![], skipped: 0 });
+        Ok(ImportId(i64::try_from(rows.imports.len()).unwrap()))
+    }
+
+    fn stage(&self, import: ImportId, entries: Vec<Staged>) -> Result<bool, RegistryError> {
+        let mut rows = self.rows();
+        let open = rows.import(import, &Stage::Open);
+        Ok(open.map(|import| import.entries.extend(entries)).is_some())
+    }
+
+    fn staged(&self, import: ImportId, who: &Identity) -> Result<Vec<Staged>, RegistryError> {
+        let mut rows = self.rows();
+        let Some(import) = rows.import(import, &Stage::Open) else { return Ok(vec![]) };
+        Ok(import.entries.iter().filter(|entry| entry.who.uid == who.uid).cloned().collect())
+    }
+
+    fn decide_import(&self, import: ImportId, event: Event) -> Result<bool, RegistryError> {
+        let mut rows = self.rows();
+        let Some(open) = rows.import(import, &Stage::Open) else { return Ok(false) };
+        open.state = Stage::Decided;
+        rows.record(event);
+        Ok(true)
+    }
+
+    fn apply_import<F>(
+        &self,
+        import: ImportId,
+        most: u32,
+        mut apply: F,
+    ) -> Result<Option<Progress>, RegistryError>
+    where
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static,
+    {
+        let mut rows = self.rows();
+        let Some(decided) = rows.import(import, &Stage::Decided) else { return Ok(None) };
+        let by = decided.by.clone();
+        let now = decided.entries.len().min(most as usize);
+        let entries: Vec<Staged> = decided.entries.drain(..now).collect();
+        for entry in entries {
+            let applied = match rows.place(&entry.who) {
+                Err(_) => {
+                    let mut journal = Journal::default();
+                    let applied = apply(&by, &entry, None, &mut journal);
+                    journal.0.into_iter().for_each(|event| rows.record(event));
+                    applied
+                }
+                Ok(found) => {
+                    let at = found.unwrap_or_else(|| rows.create(&entry.who));
+                    rows.change(at, |account, journal| apply(&by, &entry, Some(account), journal))
+                }
+            };
+            let decided = rows.import(import, &Stage::Decided).unwrap();
+            decided.skipped += u32::from(!applied);
+        }
+        let decided = rows.import(import, &Stage::Decided).unwrap();
+        let left = u32::try_from(decided.entries.len()).unwrap();
+        Ok(Some(Progress { left, skipped: decided.skipped }))
+    }
+
+    fn unfinished_import(&self) -> Result<Option<(ImportId, Progress)>, RegistryError> {
+        let rows = self.rows();
+        let unfinished = (1..)
+            .zip(&rows.imports)
+            .find(|(_, import)| import.state == Stage::Decided && !import.entries.is_empty());
+        Ok(unfinished.map(|(id, import)| {
+            let left = u32::try_from(import.entries.len()).unwrap();
+            (ImportId(id), Progress { left, skipped: import.skipped })
+        }))
+    }
+
+    fn drop_import(&self, import: ImportId) -> Result<bool, RegistryError> {
+        let mut rows = self.rows();
+        let open = rows.import(import, &Stage::Open);
+        Ok(open.map(|import| import.state = Stage::Dropped).is_some())
+    }
+
+    fn drop_open_imports(&self) -> Result<(), RegistryError> {
+        let mut rows = self.rows();
+        let open = rows.imports.iter_mut().filter(|import| import.state == Stage::Open);
+        open.for_each(|import| import.state = Stage::Dropped);
+        Ok(())
+    }
+
+    fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError> {
+        let mut rows = self.rows();
+        let mut swept = 0;
+        for import in rows.imports.iter_mut().filter(|import| import.state == Stage::Dropped) {
+            let some = import.entries.len().min(most as usize - swept);
+            import.entries.drain(..some);
+            swept += some;
+        }
+        Ok(u32::try_from(swept).unwrap())
     }
 
     fn room(&self) -> Result<u64, RegistryError> {

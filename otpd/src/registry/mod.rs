@@ -6,6 +6,7 @@ mod query;
 mod readers;
 mod rows;
 mod sqlite;
+mod staging;
 mod writer;
 
 #[cfg(test)]

@@ -174,7 +174,8 @@ pub(crate) fn unavailable(error: rusqlite::Error) -> RegistryError {
     RegistryError::Unavailable(error.to_string())
 }
 
-fn damaged(column: &'static str) -> rusqlite::Error {
+/// A value that this program would not have written.
+pub(crate) fn damaged(column: &'static str) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnName(format!("damaged value in {column}"))
 }
 

@@ -84,3 +84,30 @@ CREATE TABLE audit (
 ) STRICT;
 
 CREATE INDEX audit_user ON audit (user, id);
+
+-- Imports. An open one counts for nothing; a decided one is completed; of a dropped one the entries are still removed.
+CREATE TABLE import (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    state   TEXT NOT NULL CHECK (state IN ('open', 'decided', 'dropped')),
+    by      TEXT NOT NULL,
+    entries INTEGER NOT NULL,
+    skipped INTEGER NOT NULL
+) STRICT;
+
+-- What is not applied yet.
+CREATE TABLE import_entry (
+    import    INTEGER NOT NULL REFERENCES import (id),
+    number    INTEGER NOT NULL,
+    uid       INTEGER NOT NULL,
+    name      TEXT NOT NULL,
+    key       BLOB NOT NULL,
+    algorithm TEXT NOT NULL,
+    digits    INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    drift     INTEGER NOT NULL,
+    last_step INTEGER,
+    device    TEXT,
+    PRIMARY KEY (import, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX import_entry_uid ON import_entry (import, uid);

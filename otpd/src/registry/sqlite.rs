@@ -18,6 +18,9 @@ use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
+use otpd_core::staging::ImportId;
+use otpd_core::staging::Progress;
+use otpd_core::staging::Staged;
 use otpd_core::time::UnixTime;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
@@ -34,6 +37,7 @@ use super::query;
 use super::readers::Readers;
 use super::rows;
 use super::rows::unavailable;
+use super::staging;
 use super::writer::Sink;
 use super::writer::Writer;
 
@@ -210,6 +214,57 @@ impl Registry for Sqlite {
 
     fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
         self.write(move |connection, _| query::prune(connection, before, most))
+    }
+
+    fn begin_import(&self, by: &str) -> Result<ImportId, RegistryError> {
+        let by = by.to_owned();
+        self.write(move |connection, _| staging::begin(connection, &by))
+    }
+
+    fn stage(&self, import: ImportId, entries: Vec<Staged>) -> Result<bool, RegistryError> {
+        self.write(move |connection, _| staging::stage(connection, import, &entries))
+    }
+
+    fn staged(&self, import: ImportId, who: &Identity) -> Result<Vec<Staged>, RegistryError> {
+        self.lists.read(|connection| staging::of(connection, import, who))
+    }
+
+    fn decide_import(&self, import: ImportId, event: Event) -> Result<bool, RegistryError> {
+        self.write(move |connection, journal| {
+            let decided = staging::decide(connection, import)?;
+            if decided {
+                journal.record(event);
+            }
+            Ok(decided)
+        })
+    }
+
+    fn apply_import<F>(
+        &self,
+        import: ImportId,
+        most: u32,
+        apply: F,
+    ) -> Result<Option<Progress>, RegistryError>
+    where
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static,
+    {
+        self.write(move |connection, journal| staging::apply(connection, import, most, journal, apply))
+    }
+
+    fn unfinished_import(&self) -> Result<Option<(ImportId, Progress)>, RegistryError> {
+        self.lists.read(staging::unfinished)
+    }
+
+    fn drop_import(&self, import: ImportId) -> Result<bool, RegistryError> {
+        self.write(move |connection, _| staging::drop_one(connection, import))
+    }
+
+    fn drop_open_imports(&self) -> Result<(), RegistryError> {
+        self.write(|connection, _| staging::drop_all(connection))
+    }
+
+    fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError> {
+        self.write(move |connection, _| staging::sweep(connection, most))
     }
 
     fn room(&self) -> Result<u64, RegistryError> {

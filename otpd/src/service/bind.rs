@@ -8,6 +8,7 @@ use otpd_core::account::NewDevice;
 use otpd_core::check::Opener;
 use otpd_core::check::prove;
 use otpd_core::code::Code;
+use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::device::State as Life;
 use otpd_core::event::Kind;
@@ -92,7 +93,7 @@ impl<R: Registry> Service<R> {
             };
             // Another device with the same key may have been proven since this one was begun.
             if let Some(device) = account.device_mut(id).cloned() {
-                check_key(account, &keys.open(account, &device)?, &keys)?;
+                check_key(account, account.active(), &keys.open(account, &device)?, &keys)?;
             }
             activate(account, id, offset, now, &by).ok_or_else(|| no_such_device(&named))
         })
@@ -140,7 +141,7 @@ impl Wanted {
         by: &str,
         now: UnixTime,
     ) -> Result<DeviceId, Failure> {
-        check_key(account, &self.key, keys)?;
+        check_key(account, account.active(), &self.key, keys)?;
         let replaces = match self.replaces.as_deref() {
             Some(named) => {
                 let device = account.find(named).filter(|device| device.is_active());
@@ -151,7 +152,10 @@ impl Wanted {
         // Without a name of its own, the new device takes over that of the one it replaces.
         let old = replaces.and_then(|id| account.devices.iter().find(|device| device.id == id));
         let taken_over = old.map(|device| device.name.clone());
-        let name = self.name.clone().or(taken_over).unwrap_or_else(|| free_name(account));
+        let name = self.name.clone().or(taken_over).unwrap_or_else(|| {
+            // A pending device gives way to one of its name.
+            free_name(|name| account.active().any(|device| device.name == *name))
+        });
         let key = keys.seal(account.id, DeviceId(account.next_device), &self.key)?;
         let new = NewDevice {
             name: name.clone(),
@@ -161,39 +165,46 @@ impl Wanted {
             by: by.to_owned(),
             from: otpd_proto::ACCOUNT_SOCKET.to_owned(),
         };
-        account.begin(new, now).map_err(|error| match error {
-            CannotBind::TooMany => Failure::refused(
-                Reason::TooManyDevices,
-                format!(
-                    "There are {} devices already; remove one first: otpctl unbind",
-                    Account::MAX_DEVICES
-                ),
+        account.begin(new, now).map_err(|error| cannot_bind(error, &name))
+    }
+}
+
+/// The refusal of a device that an account has no place for.
+pub(super) fn cannot_bind(error: CannotBind, name: &DeviceName) -> Failure {
+    match error {
+        CannotBind::TooMany => Failure::refused(
+            Reason::TooManyDevices,
+            format!("There are {} devices already; remove one first: otpctl unbind", Account::MAX_DEVICES),
+        ),
+        CannotBind::NameTaken => Failure::refused(
+            Reason::NameTaken,
+            format!(
+                "A device named {:?} is bound already; choose another name, or replace it.",
+                name.as_str()
             ),
-            CannotBind::NameTaken => Failure::refused(
-                Reason::NameTaken,
-                format!(
-                    "A device named {:?} is bound already; choose another name, or replace it.",
-                    name.as_str()
-                ),
-            ),
-        })
+        ),
     }
 }
 
 /// One key is one device, however many phones have it: twice, each of its codes would work twice.
-fn check_key(account: &Account, key: &Key, keys: &Keys) -> Result<(), Failure> {
-    for device in account.active() {
+pub(super) fn check_key<'a>(
+    account: &Account,
+    mut devices: impl Iterator<Item = &'a Device>,
+    key: &Key,
+    keys: &Keys,
+) -> Result<(), Failure> {
+    devices.try_for_each(|device| {
         if keys.open(account, device)?.expose_bytes() == key.expose_bytes() {
             let name = device.name.as_str();
             let say = format!("This key is bound already, as {name:?}: one entry serves both phones.");
             return Err(Failure::refused(Reason::KeyInUse, say));
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// A clock that was never set makes every code wrong from the day it is.
-fn check_clock(now: UnixTime) -> Result<(), Failure> {
+pub(super) fn check_clock(now: UnixTime) -> Result<(), Failure> {
     if !clock::is_unset(now) {
         return Ok(());
     }
@@ -204,12 +215,11 @@ fn check_clock(now: UnixTime) -> Result<(), Failure> {
     Err(Failure::refused(Reason::ClockUnset, say))
 }
 
-/// "phone", or the first of "phone 2", "phone 3", … that is free.
-fn free_name(account: &Account) -> DeviceName {
+/// "phone", or the first of "phone 2", "phone 3", … that is not taken.
+pub(super) fn free_name(taken: impl Fn(&DeviceName) -> bool) -> DeviceName {
     let numbered = (2..).map(|number| format!("phone {number}"));
     let mut names =
         std::iter::once("phone".to_owned()).chain(numbered).filter_map(|name| DeviceName::new(&name).ok());
-    let taken = |name: &DeviceName| account.active().any(|device| device.name == *name);
     // Devices are at most ten, so one of the first eleven is free.
     loop {
         if let Some(name) = names.next().filter(|name| !taken(name)) {
@@ -254,12 +264,7 @@ fn activate(account: &mut Account, id: DeviceId, offset: i64, now: UnixTime, by:
     let retired = account.activate(id, now, by).map(|name| name.to_string());
     let device = wire_device(account.devices.iter().find(|device| device.id == id)?);
     if first {
-        let name = if device.name.is_ascii() { format!(" ({:?})", device.name) } else { String::new() };
-        account.announce = Some(format!(
-            "Login protection was turned on {} {}{name}; not you? Tell an administrator.",
-            prompt::date(now),
-            prompt::clock(now),
-        ));
+        announce(account, &device.name, now);
     }
     Some(Confirmed {
         device,
@@ -269,4 +274,14 @@ fn activate(account: &mut Account, id: DeviceId, offset: i64, now: UnixTime, by:
         now: now.0,
         clock_synchronised: clock::is_synchronised(),
     })
+}
+
+/// Leaves word for the owner that a first device was bound.
+pub(super) fn announce(account: &mut Account, device: &str, now: UnixTime) {
+    let name = if device.is_ascii() { format!(" ({device:?})") } else { String::new() };
+    account.announce = Some(format!(
+        "Login protection was turned on {} {}{name}; not you? Tell an administrator.",
+        prompt::date(now),
+        prompt::clock(now),
+    ));
 }

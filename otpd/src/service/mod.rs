@@ -3,6 +3,8 @@
 pub mod account;
 pub mod admin;
 pub mod bind;
+pub mod export;
+pub mod import;
 pub mod login;
 mod prompt;
 mod proof;
@@ -32,8 +34,13 @@ use crate::names::Names;
 use crate::names::NoAnswer;
 use crate::names::Person;
 use crate::peer::Peer;
+use crate::permit::Permit;
+use crate::permit::Request;
 use crate::permit::Role;
+use crate::permit::State;
+use crate::permit::permit;
 use crate::settings::Settings;
+use crate::upkeep::Bell;
 
 use recent::Recent;
 
@@ -49,6 +56,10 @@ pub struct Service<R> {
     settings: RwLock<Arc<Settings>>,
     /// What was wrong with the configuration at the last reload.
     bad_configuration: Mutex<Option<String>>,
+    /// The import that comes in.
+    import: Mutex<Option<import::Open>>,
+    /// Wakes the upkeep.
+    bell: Arc<Bell>,
 }
 
 /// Why a call has no result.
@@ -130,7 +141,14 @@ impl<R: Registry> Service<R> {
             recent: Recent::default(),
             settings: RwLock::new(Arc::new(settings)),
             bad_configuration: Mutex::default(),
+            import: Mutex::default(),
+            bell: Arc::default(),
         }
+    }
+
+    /// What wakes the upkeep.
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
     /// Remembers for `doctor` that the configuration as it is on disk would not start.
@@ -170,6 +188,16 @@ impl<R: Registry> Service<R> {
     /// Records that old events were removed.
     pub fn record_pruned(&self, now: UnixTime, events: u64) {
         self.record_daemon(now, Reason::Ok, &format!("{events} old events removed from the audit log"));
+    }
+
+    /// The caller, if the table lets them do what is root's.
+    fn root(&self, peer: Peer, request: Request, kind: Kind, now: UnixTime) -> Result<Parties, Failure> {
+        let parties = self.parties(peer, None)?;
+        if permit(parties.role, request, State::Protected) == Permit::Free {
+            return Ok(parties);
+        }
+        let failure = Failure::refused(Reason::NotPermitted, "You may not do that; it is for root.");
+        self.refuse(&parties, now, kind, failure)
     }
 
     /// Records a refusal that came before any change, and hands it on.

@@ -16,6 +16,8 @@ use otpd_proto::admin::ResetParameters;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
+mod import;
+
 use super::*;
 use crate::keys::MasterKey;
 use crate::names::Groups;
