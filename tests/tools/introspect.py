@@ -110,6 +110,21 @@ def administer(client, user):
     return account, admin, key
 
 
+def carry_over(admin, user, key):
+    """Imports the user's own key, which is refused, then another one; and finds both in the export."""
+    other = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    entry = {"user": user, "key": key, "algorithm": "SHA1", "digits": 6, "period": 30, "drift": 0}
+    dropped = admin.ImportBegin()["import"]
+    assert admin.ImportAdd(dropped, [entry])["problems"][0]["index"] == 0
+    assert error_of(admin.ImportCommit, dropped).parameters()["reason"] == "import_has_problems"
+    admin.ImportDrop(dropped)
+    begun = admin.ImportBegin()["import"]
+    assert admin.ImportAdd(begun, [entry | {"key": other}])["problems"] == []
+    assert admin.ImportCommit(begun) == {"devices": 1, "accounts": 1}
+    assert admin.ImportStep(begun) == {"left": 0, "skipped": 0}
+    assert [entry["key"] for entry in admin.Export()["entries"]] == [key, other]
+
+
 def log_in(connection, user, key):
     login = {"user": user, "service": "sshd", "rhost": "192.0.2.7", "tty": "ssh"}
     good = code(key, 0)
@@ -137,6 +152,7 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     nobodys = error_of(service.GetInterfaceDescription, "org.otpd.Account")
     assert isinstance(nobodys, varlink.InterfaceNotFound), nobodys
     account, admin, key = administer(client, user)
+    carry_over(admin, user, key)
     log_in(login_client.open("org.otpd.Login"), user, key)
     assert account.Status(user=user)["lanes"], "failures, and no lane shows them"
     assert account.Unlock(user=user)["opened"] == ["known"]
@@ -147,7 +163,7 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert locker["step"]["next"] == "not_required"
     assert admin.Accounts()["accounts"][0]["user"] == user
     assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
-    assert account.Off(user=user)["retired"] == 1
+    assert account.Off(user=user)["retired"] == 2
     assert admin.Reset(user=user)["retired"] == 0
 
 print(json.dumps({"described": described, "called": called}))

@@ -179,6 +179,9 @@ fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {
     assert_eq!(registry.find(&who(1001, "alice")).unwrap(), None);
     // bob had that uid. He is refused, not let in without a code.
     assert_eq!(registry.find(&who(1005, "bob")), Err(RegistryError::Conflict));
+    // A name without a uid is nobody's account, and no list fails because of it.
+    let listed = registry.accounts(None, 10).unwrap();
+    assert!(listed.iter().any(|summary| summary.identity == who(1002, "carol")), "{listed:?}");
     let made = registry.change_or_create(&who(1001, "alice"), |account, _| account.id).unwrap();
     assert!(made.0 > 3, "{made:?}");
     assert!(registry.find(&who(1002, "carol")).unwrap().unwrap().is_protected());

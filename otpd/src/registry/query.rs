@@ -127,4 +127,4 @@ const SELECT_ACCOUNTS: &str = "\
         (SELECT count(*) FROM device WHERE device.account = account.id AND state = 'active') AS active,
         (SELECT max(last_used) FROM device WHERE device.account = account.id) AS last_used,
         EXISTS (SELECT 1 FROM lane WHERE lane.account = account.id AND failures >= ?3) AS locked
-    FROM account WHERE name > ?1 ORDER BY name LIMIT ?2";
+    FROM account WHERE name > ?1 AND uid IS NOT NULL ORDER BY name LIMIT ?2";

@@ -264,7 +264,9 @@ fn what_goes_out_is_what_came_in_and_is_recorded_once() {
         .collect();
     let base32 = |byte| key(byte).expose_base32().to_string();
     assert_eq!(entries, [(USER, "phone 2", base32(3)), (ADMIN, "phone", base32(2))]);
-    assert_eq!((out.entries[0].last_step, out.next), (Some(NOW.step(30).0), None));
+    assert_eq!((out.entries[0].last_step, out.next.as_deref()), (Some(NOW.step(30).0), Some(ADMIN)));
+    let end = service.export(root(), &ExportParameters { after: out.next }, NOW).unwrap();
+    assert!(end.entries.is_empty() && end.next.is_none());
     let rest = service.export(root(), &ExportParameters { after: Some(USER.into()) }, NOW).unwrap();
     assert_eq!(rest.entries.len(), 1);
     let query = otpd_core::registry::EventQuery { limit: 100, ..Default::default() };
