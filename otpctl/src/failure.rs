@@ -43,6 +43,19 @@ impl fmt::Display for Problem {
 }
 
 impl Failure {
+    /// A new file could not be made or filled.
+    pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let at = path.display();
+        let message = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                format!("{at} exists already and is not overwritten. Name a new file, or remove it first")
+            }
+            std::io::ErrorKind::NotFound => format!("cannot create {at}: there is no such directory"),
+            _ => format!("cannot write {at}: {error}"),
+        };
+        Self::new(Exit::Refused, "file", message)
+    }
+
     /// A failure with nothing to wait for.
     pub(crate) fn new(exit: Exit, reason: &str, message: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), message: message.into(), until: None, exit, problems: Vec::new() }

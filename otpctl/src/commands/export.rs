@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
-use std::io;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -139,7 +138,7 @@ impl<'a> Target<'a> {
         match path {
             Ok(path) => {
                 let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-                let file = created.map_err(|error| cannot_write(path, &error))?;
+                let file = created.map_err(|error| Failure::cannot_write(path, &error))?;
                 Ok(Self::File { path, file, is_whole: false })
             }
             Err(_) if session.output.is_json() => {
@@ -156,7 +155,7 @@ impl<'a> Target<'a> {
         match self {
             Self::StandardOutput => Ok(output.keys(lines)?),
             Self::File { path, file, .. } => {
-                file.write_all(lines).map_err(|error| cannot_write(path, &error))
+                file.write_all(lines).map_err(|error| Failure::cannot_write(path, &error))
             }
         }
     }
@@ -164,7 +163,7 @@ impl<'a> Target<'a> {
     /// Keeps the file, and names it.
     fn finish(&mut self) -> Result<Option<String>, Failure> {
         let Self::File { path, file, is_whole } = self else { return Ok(None) };
-        file.sync_all().map_err(|error| cannot_write(path, &error))?;
+        file.sync_all().map_err(|error| Failure::cannot_write(path, &error))?;
         *is_whole = true;
         Ok(Some(path.display().to_string()))
     }
@@ -177,16 +176,4 @@ impl Drop for Target<'_> {
             let _ = std::fs::remove_file(path);
         }
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let at = path.display();
-    let message = match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            format!("{at} exists already and is not overwritten. Name a new file, or remove it first")
-        }
-        io::ErrorKind::NotFound => format!("cannot create {at}: there is no such directory"),
-        _ => format!("cannot write {at}: {error}"),
-    };
-    Failure::new(Exit::Refused, "file", message)
 }

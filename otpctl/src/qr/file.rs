@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
-use std::io;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -34,7 +33,7 @@ impl QrFile {
             Rendering::Auto | Rendering::Utf8 | Rendering::Ansi | Rendering::None => return Ok(None),
         };
         let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = created.map_err(|error| cannot_write(path, &error))?;
+        let file = created.map_err(|error| Failure::cannot_write(path, &error))?;
         Ok(Some(Self { path: path.clone(), file, is_png, is_filled: false }))
     }
 
@@ -47,7 +46,7 @@ impl QrFile {
     pub(crate) fn fill(&mut self, symbol: &Symbol) -> Result<(), Failure> {
         let bytes = if self.is_png { png(symbol)? } else { Zeroizing::new(symbol.svg().as_bytes().to_vec()) };
         let written = self.file.write_all(&bytes).and_then(|()| self.file.flush());
-        written.map_err(|error| cannot_write(&self.path, &error))?;
+        written.map_err(|error| Failure::cannot_write(&self.path, &error))?;
         self.is_filled = true;
         Ok(())
     }
@@ -60,18 +59,6 @@ impl Drop for QrFile {
             let _ = std::fs::remove_file(&self.path);
         }
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let at = path.display();
-    let message = match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            format!("{at} exists already and is not overwritten. Name a new file, or remove it first")
-        }
-        io::ErrorKind::NotFound => format!("cannot create {at}: there is no such directory"),
-        _ => format!("cannot write {at}: {error}"),
-    };
-    Failure::new(Exit::Refused, "file", message)
 }
 
 fn png(symbol: &Symbol) -> Result<Zeroizing<Vec<u8>>, Failure> {
