@@ -186,7 +186,8 @@ impl Desk {
     /// After a commit of several that took long, those who are about to be answered get a moment to come back, so that
     /// the next commit has all of them too. Returns how long a moment; until it is over nobody writes alone.
     fn gather(&self, batch: usize, took: Duration) -> Duration {
-        let moment = took.mul_f32(LINGER_SHARE).min(LONGEST_LINGER);
+        let share = if took < SLOW { LINGER_SHARE } else { SLOW_LINGER_SHARE };
+        let moment = took.mul_f32(share).min(LONGEST_LINGER);
         if batch < 2 || moment < LEAST_LINGER {
             return Duration::ZERO;
         }
@@ -357,6 +358,9 @@ const QUEUE: usize = 1024;
 const LARGEST_BATCH: usize = 256;
 /// Of the time that the last commit took.
 const LINGER_SHARE: f32 = 0.2;
+/// On a disk that turns, one commit more costs more than any wait for those who could share it.
+const SLOW: Duration = Duration::from_millis(8);
+const SLOW_LINGER_SHARE: f32 = 0.75;
 /// Shorter than this, waiting costs more than the commit that it spares.
 const LEAST_LINGER: Duration = Duration::from_micros(100);
-const LONGEST_LINGER: Duration = Duration::from_millis(4);
+const LONGEST_LINGER: Duration = Duration::from_millis(15);
