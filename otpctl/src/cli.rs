@@ -14,6 +14,11 @@ use crate::help;
 use crate::qr::Rendering;
 use crate::when::Since;
 
+mod codes;
+
+pub(crate) use codes::Codes;
+pub(crate) use codes::NewCodes;
+
 /// One-time codes for the logins of this machine.
 ///
 /// Login protection asks for a code from your phone after the password: at ssh, sudo, su and the console.
@@ -81,6 +86,12 @@ pub(crate) enum Command {
     Off(Off),
     /// Let an account try again after too many wrong codes
     Unlock(Unlock),
+    /// Recovery codes, for the day when every device is lost
+    ///
+    /// Ten come with the first device. Each lets in once, typed in place of a code at a login; after that the new device
+    /// can be bound without another code for 30 minutes.
+    #[command(subcommand)]
+    Codes(Codes),
     /// Retire all devices of somebody who lost them (administrators)
     ///
     /// The account's next login asks for no code, until a new device is bound. Where protection is required, a new

@@ -10,6 +10,7 @@ use crate::output::Output;
 mod accounts;
 mod audit;
 mod bind;
+mod codes;
 mod confirm;
 mod devices;
 mod doctor;
@@ -40,6 +41,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Unbind(unbind) => devices::unbind(session, unbind),
         Command::Off(off) => protection::off(session, off),
         Command::Unlock(unlock) => protection::unlock(session, unlock),
+        Command::Codes(codes) => codes::codes(session, codes),
         Command::Reset(reset) => protection::reset(session, reset),
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) => audit::read(session, audit),

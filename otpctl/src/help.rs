@@ -75,11 +75,12 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl confirm alice 2 123456", "prove a device of alice's"),
             ("otpctl confirm \"Work phone\" -", "read the code from standard input"),
         ],
-        json: "{\"device\": DEVICE, \"offset\", \"first\", \"retired\", \"now\",\n\
-               \x20\"clock_synchronised\"}\n\
+        json: "{\"device\": DEVICE, \"offset\", \"first\", \"recovery_codes\": [CODE], \"retired\",\n\
+               \x20\"now\", \"clock_synchronised\"}\n\
                offset is how far the code was from this machine's clock, in seconds\n\
-               (below 0: older); first says whether this turned protection on; retired\n\
-               is the device it replaced, or null. DEVICE is as `otpctl devices` prints it.",
+               (below 0: older); first says whether this turned protection on; only then\n\
+               there are recovery_codes, otherwise null; retired is the device it\n\
+               replaced, or null. DEVICE is as `otpctl devices` prints it.",
     },
     Page {
         command: "status",
@@ -88,8 +89,10 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"user\", \"protected\", \"requirement\": {\"state\", \"since\", \"why\"},\n\
                \x20\"active_devices\", \"pending_devices\",\n\
                \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
-               \x20\"now\", \"clock_synchronised\"}\n\
-               state is required, exempt or optional; lane is local, known, unknown or own.",
+               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"now\", \"clock_synchronised\"}\n\
+               state is required, exempt or optional; lane is local, known, unknown or own.\n\
+               recovery_codes are those that are left; rebind_until is null but after a\n\
+               login by one: until then changes need no code.",
     },
     Page {
         command: "devices",
@@ -140,6 +143,21 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl unlock alice", "somebody else's account"),
         ],
         json: "{\"opened\": [LANE]}: the lanes that had failures (local, known, unknown, own).",
+    },
+    Page {
+        command: "codes left",
+        arguments: &[],
+        examples: &[("otpctl codes left", "your own"), ("sudo otpctl codes left alice", "alice's")],
+        json: "{\"left\": [NUMBER]}: those that were not used yet.",
+    },
+    Page {
+        command: "codes new",
+        arguments: &[],
+        examples: &[
+            ("otpctl codes new", "print ten new ones"),
+            ("otpctl codes new > codes.txt", "into a file, to be printed and removed"),
+        ],
+        json: "{\"codes\": [CODE]}, numbered from 1 on.",
     },
     Page {
         command: "reset",

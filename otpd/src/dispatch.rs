@@ -115,6 +115,7 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         account::UNBIND => with(raw, |p| Faulty { interface, result: s.unbind(peer, &p, now) }),
         account::OFF => with(raw, |p| Faulty { interface, result: s.off(peer, &p, now) }),
         account::UNLOCK => with(raw, |p| Faulty { interface, result: s.unlock(peer, &p, now) }),
+        account::NEW_CODES => with(raw, |p| Faulty { interface, result: s.new_codes(peer, &p, now) }),
         admin::ACCOUNTS => with(raw, |p| Faulty { interface, result: s.accounts(peer, &p, now) }),
         admin::RESET => with(raw, |p| Faulty { interface, result: s.reset(peer, &p, now) }),
         admin::AUDIT => with(raw, |p| Faulty { interface, result: s.audit(peer, &p, now) }),

@@ -18,6 +18,8 @@ use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::Aead;
 use chacha20poly1305::aead::Payload;
 use hkdf::Hkdf;
+use hmac::Hmac;
+use hmac::Mac;
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
 use otpd_core::check::Opener;
@@ -25,6 +27,9 @@ use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::key::Key;
+use otpd_core::recovery::Mark;
+use otpd_core::recovery::RecoveryCode;
+use otpd_core::recovery::Sheet;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Staged;
 use sha2::Sha256;
@@ -33,9 +38,10 @@ use zeroize::Zeroizing;
 /// The key that wraps the data key. 256 random bits.
 pub struct MasterKey(Zeroizing<[u8; KEY]>);
 
-/// Opens and seals device keys.
+/// Opens and seals device keys, and marks recovery codes.
 pub struct Keys {
     devices: XChaCha20Poly1305,
+    recovery: Hmac<Sha256>,
 }
 
 /// Why there is no key.
@@ -173,12 +179,29 @@ impl Keys {
         Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
     }
 
+    /// What the registry keeps of a recovery code: HMAC-SHA-256 of it and its account, cut to 128 bits.
+    #[must_use]
+    pub fn mark(&self, account: AccountId, code: &RecoveryCode) -> Mark {
+        let mut mac = self.recovery.clone();
+        mac.update(&account.0.to_be_bytes());
+        mac.update(code.expose_symbols());
+        let digest = mac.finalize().into_bytes();
+        let mut mark = Mark([0; Mark::LENGTH]);
+        mark.0.iter_mut().zip(digest).for_each(|(byte, digested)| *byte = digested);
+        mark
+    }
+
     fn from_data_key(data: &[u8]) -> Result<Self, KeyError> {
-        let mut subkey = Zeroizing::new([0; KEY]);
-        Hkdf::<Sha256>::new(None, data)
-            .expand(b"otpd device keys 1", subkey.as_mut_slice())
-            .map_err(|_| KeyError::DoesNotOpen)?;
-        Ok(Self { devices: XChaCha20Poly1305::new((&*subkey).into()) })
+        let derived = Hkdf::<Sha256>::new(None, data);
+        let subkey = |purpose: &[u8]| {
+            let mut subkey = Zeroizing::new([0; KEY]);
+            let made = derived.expand(purpose, subkey.as_mut_slice());
+            made.map(|()| subkey).map_err(|_| KeyError::DoesNotOpen)
+        };
+        let devices = subkey(b"otpd device keys 1")?;
+        let recovery = Hmac::new_from_slice(subkey(b"otpd recovery codes 1")?.as_slice());
+        let recovery = recovery.map_err(|_| KeyError::DoesNotOpen)?;
+        Ok(Self { devices: XChaCha20Poly1305::new((&*devices).into()), recovery })
     }
 }
 
@@ -211,6 +234,19 @@ pub fn new_device_key() -> Result<Key, KeyError> {
     let mut bytes = Zeroizing::new(vec![0; Key::MADE]);
     getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
     Key::new(bytes).map_err(|error| KeyError::Random(error.to_string()))
+}
+
+/// Random recovery codes for a new sheet.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn new_recovery_codes() -> Result<Vec<RecoveryCode>, KeyError> {
+    let new_code = |_| {
+        let mut bytes = Zeroizing::new([0; RecoveryCode::BYTES]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
+        Ok(RecoveryCode::from_random(&bytes))
+    };
+    (0..Sheet::CODES).map(new_code).collect()
 }
 
 fn random_key() -> Result<Zeroizing<[u8; KEY]>, KeyError> {
@@ -285,6 +321,19 @@ mod tests {
         for length in [0, 1, 24, 25, sealed.0.len() - 1] {
             assert!(!opens(&keys, 1, 2, &SealedKey(sealed.0[..length].to_vec())), "{length}");
         }
+    }
+
+    #[test]
+    fn a_recovery_code_has_another_mark_for_each_account_and_each_registry() {
+        let (_, keys) = master().new_data_key().unwrap();
+        let (_, other) = master().new_data_key().unwrap();
+        let codes = new_recovery_codes().unwrap();
+        assert_eq!(codes.len(), 10);
+        let marks: Vec<Mark> = codes.iter().map(|code| keys.mark(AccountId(1), code)).collect();
+        assert!((0..10).all(|index| !marks[..index].contains(&marks[index])));
+        assert_eq!(keys.mark(AccountId(1), &codes[0]), marks[0]);
+        assert_ne!(keys.mark(AccountId(2), &codes[0]), marks[0]);
+        assert_ne!(other.mark(AccountId(1), &codes[0]), marks[0]);
     }
 
     #[test]

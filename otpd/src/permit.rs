@@ -1,5 +1,8 @@
 //! Who may do what: one table, role × request × state. Nothing else in the daemon grants anything.
 
+use otpd_core::account::Account;
+use otpd_core::time::UnixTime;
+
 /// What the caller is to the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -38,6 +41,8 @@ pub enum Request {
     Off,
     /// Open lanes.
     Unlock,
+    /// Make new recovery codes.
+    Codes,
     /// Retire everything.
     Reset,
     /// List accounts.
@@ -59,6 +64,20 @@ pub enum State {
     Unprotected,
     /// At least one.
     Protected,
+    /// Protected, and a recovery code let its owner in less than 30 minutes ago.
+    Recovered,
+}
+
+impl State {
+    /// The state of an account.
+    #[must_use]
+    pub fn of(account: &Account, now: UnixTime) -> Self {
+        match (account.is_protected(), account.may_rebind(now)) {
+            (false, _) => Self::Unprotected,
+            (true, false) => Self::Protected,
+            (true, true) => Self::Recovered,
+        }
+    }
 }
 
 /// The answer.
@@ -85,8 +104,13 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
         },
         Role::Owner => match (request, state) {
             (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm, _) => Permit::Free,
-            (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock, State::Unprotected) => Permit::Free,
-            (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock, State::Protected) => Permit::OwnersCode,
+            (
+                Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock | Q::Codes,
+                State::Unprotected | State::Recovered,
+            ) => Permit::Free,
+            (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock | Q::Codes, State::Protected) => {
+                Permit::OwnersCode
+            }
             (
                 Q::LoginForAnyone | Q::Reset | Q::Accounts | Q::Audit | Q::Doctor | Q::Import | Q::Export,
                 _,
@@ -95,7 +119,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
         Role::Admin => match request {
             Q::Status | Q::Devices | Q::Accounts | Q::Doctor => Permit::Free,
             Q::Off | Q::Unlock | Q::Reset | Q::Audit => Permit::AdminsCode,
-            Q::LoginForAnyone | Q::LoginOfOwn | Q::Begin | Q::Confirm | Q::Rename | Q::Unbind => {
+            Q::LoginForAnyone | Q::LoginOfOwn | Q::Begin | Q::Confirm | Q::Rename | Q::Unbind | Q::Codes => {
                 Permit::Never
             }
             // Keys pass through these: not for a code that somebody may have taken.
@@ -114,7 +138,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 16] = [
+    const REQUESTS: [Request; 17] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -125,6 +149,7 @@ mod tests {
         Request::Unbind,
         Request::Off,
         Request::Unlock,
+        Request::Codes,
         Request::Reset,
         Request::Accounts,
         Request::Audit,
@@ -134,26 +159,27 @@ mod tests {
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
-    /// unprotected and for a protected account. F free, c owner's code, a administrator's code, - never.
+    /// unprotected, a protected and a recovered account. F free, c owner's code, a administrator's code, - never.
     #[test]
     fn the_whole_table_is_as_written_down() {
         const EXPECTED: &str = "\
-            LoginForAnyone FF -- -- -- --
-            LoginOfOwn     -- FF -- -- --
-            Status         FF FF FF FF --
-            Devices        FF FF FF FF --
-            Begin          FF Fc -- -- --
-            Confirm        FF FF -- -- --
-            Rename         FF Fc -- -- --
-            Unbind         FF Fc -- -- --
-            Off            FF Fc aa -- --
-            Unlock         FF Fc aa -- --
-            Reset          FF -- aa -- --
-            Accounts       FF -- FF -- --
-            Audit          FF -- aa -- --
-            Doctor         FF -- FF -- --
-            Import         FF -- -- -- --
-            Export         FF -- -- -- --";
+            LoginForAnyone FFF --- --- --- ---\n\
+            LoginOfOwn     --- FFF --- --- ---\n\
+            Status         FFF FFF FFF FFF ---\n\
+            Devices        FFF FFF FFF FFF ---\n\
+            Begin          FFF FcF --- --- ---\n\
+            Confirm        FFF FFF --- --- ---\n\
+            Rename         FFF FcF --- --- ---\n\
+            Unbind         FFF FcF --- --- ---\n\
+            Off            FFF FcF aaa --- ---\n\
+            Unlock         FFF FcF aaa --- ---\n\
+            Codes          FFF FcF --- --- ---\n\
+            Reset          FFF --- aaa --- ---\n\
+            Accounts       FFF --- FFF --- ---\n\
+            Audit          FFF --- aaa --- ---\n\
+            Doctor         FFF --- FFF --- ---\n\
+            Import         FFF --- --- --- ---\n\
+            Export         FFF --- --- --- ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',
@@ -162,7 +188,7 @@ mod tests {
         };
         for (request, line) in REQUESTS.into_iter().zip(EXPECTED.lines()) {
             let cells = ROLES.map(|role| {
-                let states = [State::Unprotected, State::Protected];
+                let states = [State::Unprotected, State::Protected, State::Recovered];
                 states.map(|state| letter(permit(role, request, state))).iter().collect::<String>()
             });
             let row = format!("{:<14} {}", format!("{request:?}"), cells.join(" "));

@@ -125,13 +125,16 @@ def carry_over(admin, user, key):
     assert [entry["key"] for entry in admin.Export()["entries"]] == [key, other]
 
 
-def log_in(connection, user, key):
+def log_in(connection, user, key, recovery_code):
     login = {"user": user, "service": "sshd", "rhost": "192.0.2.7", "tty": "ssh"}
     good = code(key, 0)
     assert connection.Start(login)["step"]["next"] == "ask"
     assert connection.Answer(login, good)["step"]["next"] == "accept"
     assert connection.Answer(login, good)["step"]["next"] == "refuse"
     wrong = "".join(str((int(digit) + 5) % 10) for digit in good)
+    while connection.Answer(login, wrong)["step"]["next"] != "locked":
+        pass
+    assert connection.Answer(login, recovery_code)["step"]["device"] == "recovery code 7"
     while connection.Answer(login, wrong)["step"]["next"] != "locked":
         pass
     assert connection.Account(login)["step"]["next"] == "refuse"
@@ -153,7 +156,8 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert isinstance(nobodys, varlink.InterfaceNotFound), nobodys
     account, admin, key = administer(client, user)
     carry_over(admin, user, key)
-    log_in(login_client.open("org.otpd.Login"), user, key)
+    log_in(login_client.open("org.otpd.Login"), user, key, account.NewCodes(user=user)["codes"][6])
+    assert account.Status(user=user)["recovery_codes"] == [1, 2, 3, 4, 5, 6, 8, 9, 10]
     assert account.Status(user=user)["lanes"], "failures, and no lane shows them"
     assert account.Unlock(user=user)["opened"] == ["known"]
     # On account.sock logins are for users; root has a socket of its own.

@@ -5,6 +5,7 @@ use otpd_proto::account::ConfirmParameters;
 use otpd_proto::account::Confirmed;
 
 use super::Session;
+use super::codes;
 use crate::cli;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -42,6 +43,12 @@ pub(crate) fn text(confirmed: &Confirmed, user: Option<&str>, clock: &Clock) -> 
                 .plain(format!(" for {account}: logins with pam_otp in their PAM stack now ask")),
             "for a code after the password. Try one in a second session before closing this.".into(),
             Line::new(),
+        ]);
+        if let Some(codes) = &confirmed.recovery_codes {
+            lines.extend(codes::sheet(codes, &account));
+            lines.push(Line::new());
+        }
+        lines.extend([
             format!("  Add a second device, in case this one is lost:  otpctl bind{argument}").into(),
             format!("  Turn protection off again:                      otpctl off{argument}").into(),
         ]);
@@ -90,7 +97,15 @@ mod tests {
             "digits": 6, "period": 30, "created": 0, "created_by": "alice"});
         let device = serde_json::from_value(device).unwrap();
         let now = 1_795_296_960;
-        let confirmed = Confirmed { device, offset, first: false, retired: None, now, clock_synchronised };
+        let confirmed = Confirmed {
+            device,
+            offset,
+            first: false,
+            recovery_codes: None,
+            retired: None,
+            now,
+            clock_synchronised,
+        };
         let lines = text(&confirmed, None, &Clock::at(now));
         lines.iter().flat_map(Line::spans).map(|(_, words)| words + " ").collect()
     }

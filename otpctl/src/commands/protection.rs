@@ -95,7 +95,7 @@ pub(crate) fn reset(session: &Session, typed: cli::Reset) -> Result<Exit, Failur
 }
 
 /// Says what will happen and goes on only if the person wants it.
-fn agree(session: &Session, what: &str, question: &str) -> Result<(), Failure> {
+pub(super) fn agree(session: &Session, what: &str, question: &str) -> Result<(), Failure> {
     if !prompt::is_possible() {
         return Err(Failure::usage(format!("{what} If you are sure, pass --yes")));
     }

@@ -7,6 +7,7 @@ use otpd_proto::account::Status;
 use otpd_proto::account::StatusParameters;
 
 use super::Session;
+use super::codes;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
@@ -31,11 +32,13 @@ fn text(status: &Status, user: Option<&str>, clock: &Clock) -> Vec<Line> {
         if status.protected { headline.then(Tone::Good, "on") } else { headline.then(Tone::Warn, "off") },
         Line::new(),
         fact("Devices").append(devices(status)),
+        fact("Recovery").append(recovery(status)),
         fact("Required").append(requirement(&status.requirement, status.protected, clock)),
     ];
     for (index, lane) in status.lanes.iter().enumerate() {
         lines.push(fact(if index == 0 { "Failures" } else { "" }).append(failures(lane, clock)));
     }
+    lines.extend(status.rebind_until.map(|until| fact("Rebind").append(rebind(until, clock))));
     lines.push(fact("Clock").append(time(status, clock)));
     if let Some(next) = advice(status) {
         lines.push(Line::new());
@@ -57,6 +60,21 @@ fn devices(status: &Status) -> Line {
         0 => active.into(),
         number => format!("{active}, {number} waiting to be proven").into(),
     }
+}
+
+fn recovery(status: &Status) -> Line {
+    match status.recovery_codes.len() {
+        0 => Line::new().then(if status.protected { Tone::Warn } else { Tone::Plain }, "no codes"),
+        left => codes::left_in_words(left).into(),
+    }
+}
+
+fn rebind(until: i64, clock: &Clock) -> Line {
+    let needed = Line::new().then(Tone::Warn, "needed").plain(", somebody came in by a recovery code");
+    if until <= clock.now() {
+        return needed;
+    }
+    needed.plain(format!("; until {} no other code is needed", clock.hour_and_minute(until)))
 }
 
 fn requirement(requirement: &Requirement, is_protected: bool, clock: &Clock) -> Line {
@@ -116,6 +134,10 @@ fn advice(status: &Status) -> Option<&'static str> {
         Some("To let logins try again where they are closed: otpctl unlock")
     } else if !status.protected && status.requirement.state != "exempt" {
         Some("Turn it on: otpctl bind")
+    } else if status.rebind_until.is_some() {
+        Some("Bind the new device in place of the lost one (--replace): otpctl bind")
+    } else if status.protected && status.recovery_codes.is_empty() {
+        Some("For the day when every device is lost: otpctl codes new")
     } else if status.protected && status.active_devices == 1 {
         Some("If this device is lost, so is the way in. Add a second one: otpctl bind")
     } else {

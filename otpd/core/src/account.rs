@@ -10,6 +10,9 @@ use crate::device::State;
 use crate::device::Use;
 use crate::name::DeviceName;
 use crate::name::Identity;
+use crate::recovery::Mark;
+use crate::recovery::Sheet;
+use crate::recovery::Spent;
 use crate::source::Source;
 use crate::throttle::Lane;
 use crate::throttle::Throttle;
@@ -41,6 +44,10 @@ pub struct Account {
     pub stepped_up: Option<UnixTime>,
     /// Something the owner must be told at the next login.
     pub announce: Option<String>,
+    /// The recovery codes.
+    pub recovery: Sheet,
+    /// When a recovery code let somebody in, until a new device is proven.
+    pub recovered: Option<UnixTime>,
 }
 
 /// What each lane remembers.
@@ -104,6 +111,8 @@ impl Account {
     pub const SOURCES: usize = 16;
     /// How long an address stays known.
     pub const SOURCE_FOR: Duration = Duration::from_secs(30 * 86_400);
+    /// How long a recovery login stands for a code of a device when devices are bound and removed.
+    pub const REBIND_FOR: Duration = Duration::from_secs(1800);
 
     /// A new account without devices.
     #[must_use]
@@ -118,6 +127,8 @@ impl Account {
             grace_since: None,
             stepped_up: None,
             announce: None,
+            recovery: Sheet::default(),
+            recovered: None,
         }
     }
 
@@ -159,6 +170,21 @@ impl Account {
         let failed: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| self.lane(*lane).failures > 0).collect();
         self.lanes = Default::default();
         failed
+    }
+
+    /// Uses up a recovery code. From then on the account is to be bound anew.
+    pub fn recover(&mut self, mark: Mark, now: UnixTime) -> Option<Spent> {
+        let spent = self.recovery.spend(mark, now);
+        if matches!(spent, Some(Spent::Now { .. })) {
+            self.recovered = Some(now);
+        }
+        spent
+    }
+
+    /// Whether a recovery login is so recent that it stands for a code of a device.
+    #[must_use]
+    pub fn may_rebind(&self, now: UnixTime) -> bool {
+        self.recovered.is_some_and(|at| at <= now && now.since(at) < Self::REBIND_FOR)
     }
 
     /// Whether codes were accepted from this address in the last 30 days.
@@ -267,6 +293,7 @@ impl Account {
             _ => return None,
         };
         self.device_mut(id)?.state = State::Active { since: now };
+        self.recovered = None;
         if first {
             self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
         }
@@ -301,7 +328,7 @@ impl Account {
         Ok(id)
     }
 
-    /// Retires every device and forgets the throttle. Returns how many were active.
+    /// Retires every device, voids the recovery codes and forgets the throttle. Returns how many were active.
     pub fn retire_all(&mut self, now: UnixTime, by: &str) -> u32 {
         let active = u32::try_from(self.active().count()).unwrap_or(u32::MAX);
         self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
@@ -309,6 +336,8 @@ impl Account {
         self.open_lanes();
         self.sources.clear();
         self.stepped_up = None;
+        self.recovery = Sheet::default();
+        self.recovered = None;
         active
     }
 

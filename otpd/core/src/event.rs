@@ -27,6 +27,8 @@ pub enum Kind {
     Reset,
     /// An administrator gave a code of their own.
     StepUp,
+    /// New recovery codes were made.
+    Codes,
     /// An administrator read what is not their own.
     Read,
     /// Devices came from another module's file.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Unlock => "unlock",
             Self::Reset => "reset",
             Self::StepUp => "step_up",
+            Self::Codes => "codes",
             Self::Read => "read",
             Self::Import => "import",
             Self::Export => "export",

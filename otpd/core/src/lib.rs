@@ -16,6 +16,7 @@ pub mod key;
 pub mod name;
 pub mod otpauth;
 pub mod policy;
+pub mod recovery;
 pub mod registry;
 pub mod source;
 pub mod staging;

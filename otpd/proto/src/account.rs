@@ -23,6 +23,8 @@ pub const UNBIND: &str = "org.otpd.Account.Unbind";
 pub const OFF: &str = "org.otpd.Account.Off";
 /// Opens closed lanes.
 pub const UNLOCK: &str = "org.otpd.Account.Unlock";
+/// Makes new recovery codes.
+pub const NEW_CODES: &str = "org.otpd.Account.NewCodes";
 /// The call was understood and refused.
 pub const REFUSED: &str = "org.otpd.Account.Refused";
 /// The registry, the key or the user database cannot be read.
@@ -113,6 +115,12 @@ pub struct Status {
     pub pending_devices: u32,
     /// Lanes with failures.
     pub lanes: Vec<Lane>,
+    /// Numbers of the recovery codes that are left.
+    #[serde(default)]
+    pub recovery_codes: Vec<u8>,
+    /// After a login by a recovery code, until a new device is proven: until then changes need no code, Unix seconds.
+    #[serde(default)]
+    pub rebind_until: Option<i64>,
     /// This box's clock, Unix seconds.
     pub now: i64,
     /// Whether the kernel says its clock follows a source; absent if it does not say.
@@ -198,6 +206,9 @@ pub struct Confirmed {
     pub offset: i64,
     /// Whether this turned protection on.
     pub first: bool,
+    /// The recovery codes, numbered from 1 on, if it did.
+    #[serde(default)]
+    pub recovery_codes: Option<Vec<Secret>>,
     /// The device that it replaced.
     pub retired: Option<String>,
     /// This box's clock, Unix seconds.
@@ -248,7 +259,7 @@ pub struct Unbound {
     pub remaining: u32,
 }
 
-/// Parameters of `Off` and `Unlock`.
+/// Parameters of `Off`, `Unlock` and `NewCodes`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProofParameters {
@@ -270,4 +281,11 @@ pub struct TurnedOff {
 pub struct Unlocked {
     /// The lanes that had failures.
     pub opened: Vec<String>,
+}
+
+/// Result of `NewCodes`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RecoveryCodes {
+    /// Numbered from 1 on, four groups of four.
+    pub codes: Vec<Secret>,
 }

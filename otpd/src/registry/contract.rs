@@ -16,6 +16,8 @@ use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::recovery::Mark;
+use otpd_core::recovery::Sheet;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
@@ -132,6 +134,8 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         account.grace_since = Some(UnixTime(5));
         account.stepped_up = Some(UnixTime(6));
         account.announce = Some("hello".into());
+        account.recovery = Sheet::new([Mark([1; 16]), Mark([2; 16])]);
+        let _ = account.recover(Mark([2; 16]), NOW);
         let new = NewDevice {
             name: DeviceName::new("téléphone").unwrap(),
             key: SealedKey(vec![]),

@@ -13,6 +13,7 @@ use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::recovery::Sheet;
 use otpd_core::registry::RegistryError;
 use otpd_core::source::Source;
 use otpd_core::throttle::Lane;
@@ -73,10 +74,9 @@ pub(crate) fn create(connection: &Connection, who: &Identity) -> Result<Account,
 
 /// Writes what differs between `before` and `after`.
 pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -> Result<(), RegistryError> {
-    let own = |account: &Account| {
-        (account.next_device, account.grace_since, account.stepped_up, account.announce.clone())
-    };
-    if own(before) != own(after) {
+    let own =
+        |account: &Account| (account.next_device, account.grace_since, account.stepped_up, account.recovered);
+    if own(before) != own(after) || before.announce != after.announce || before.recovery != after.recovery {
         save_account(connection, after)?;
     }
     for device in &after.devices {
@@ -185,6 +185,9 @@ fn account_of(row: &Row<'_>, who: &Identity) -> rusqlite::Result<Account> {
     account.grace_since = row.get::<_, Option<i64>>("grace_since")?.map(UnixTime);
     account.stepped_up = row.get::<_, Option<i64>>("stepped_up")?.map(UnixTime);
     account.announce = row.get("announce")?;
+    let recovery: Option<Vec<u8>> = row.get("recovery")?;
+    account.recovery = Sheet::from_bytes(&recovery.unwrap_or_default()).ok_or_else(|| damaged("recovery"))?;
+    account.recovered = row.get::<_, Option<i64>>("recovered")?.map(UnixTime);
     Ok(account)
 }
 
@@ -235,7 +238,8 @@ fn load_sources(connection: &Connection, account: &mut Account) -> Result<(), Re
 fn save_account(connection: &Connection, account: &Account) -> Result<(), RegistryError> {
     let mut statement = connection
         .prepare_cached(
-            "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5 WHERE id = ?1",
+            "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5, recovery = ?6,
+                recovered = ?7 WHERE id = ?1",
         )
         .map_err(unavailable)?;
     let done = statement.execute(params![
@@ -244,6 +248,8 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
         account.grace_since.map(|at| at.0),
         account.stepped_up.map(|at| at.0),
         account.announce,
+        Some(account.recovery.to_bytes()).filter(|bytes| !bytes.is_empty()),
+        account.recovered.map(|at| at.0),
     ]);
     done.map(drop).map_err(unavailable)
 }

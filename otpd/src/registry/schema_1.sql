@@ -5,7 +5,8 @@ CREATE TABLE data_key (
     wrapped BLOB NOT NULL
 ) STRICT;
 
--- A detached account has neither uid nor name; former says whose it was.
+-- A detached account has neither uid nor name; former says whose it was. recovery has 25 bytes for each recovery code:
+-- its number, when it was used (0: not yet), and a keyed mark of it. In this row, no login needs a statement for them.
 CREATE TABLE account (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     uid         INTEGER UNIQUE,
@@ -14,7 +15,9 @@ CREATE TABLE account (
     next_device INTEGER NOT NULL,
     grace_since INTEGER,
     stepped_up  INTEGER,
-    announce    TEXT
+    announce    TEXT,
+    recovery    BLOB,
+    recovered   INTEGER
 ) STRICT;
 
 CREATE TABLE device (

@@ -53,6 +53,10 @@ impl<R: Registry> Service<R> {
             active_devices: count(|device, _| device.is_active()),
             pending_devices: count(Device::is_pending),
             lanes: account.map(|account| lanes(account, now)).unwrap_or_default(),
+            recovery_codes: account.map(|account| account.recovery.left().collect()).unwrap_or_default(),
+            rebind_until: account
+                .and_then(|account| account.recovered)
+                .map(|at| at.plus(Account::REBIND_FOR).0),
             now: now.0,
             clock_synchronised: clock::is_synchronised(),
         })

@@ -33,6 +33,7 @@ use super::account::wire_device;
 use super::prompt;
 use super::proof::Asked;
 use super::proof::wrong_code;
+use super::recover;
 use crate::clock;
 use crate::keys::Keys;
 use crate::keys::new_device_key;
@@ -95,7 +96,7 @@ impl<R: Registry> Service<R> {
             if let Some(device) = account.device_mut(id).cloned() {
                 check_key(account, account.active(), &keys.open(account, &device)?, &keys)?;
             }
-            activate(account, id, offset, now, &by).ok_or_else(|| no_such_device(&named))
+            activate(account, id, offset, now, &by, &keys)?.ok_or_else(|| no_such_device(&named))
         })
     }
 }
@@ -259,21 +260,32 @@ fn count_wrong(account: &mut Account, id: DeviceId, now: UnixTime) -> Failure {
     wrong_code(now)
 }
 
-fn activate(account: &mut Account, id: DeviceId, offset: i64, now: UnixTime, by: &str) -> Option<Confirmed> {
+fn activate(
+    account: &mut Account,
+    id: DeviceId,
+    offset: i64,
+    now: UnixTime,
+    by: &str,
+    keys: &Keys,
+) -> Result<Option<Confirmed>, Failure> {
     let first = !account.is_protected();
     let retired = account.activate(id, now, by).map(|name| name.to_string());
-    let device = wire_device(account.devices.iter().find(|device| device.id == id)?);
+    let Some(device) = account.devices.iter().find(|device| device.id == id).map(wire_device) else {
+        return Ok(None);
+    };
+    let recovery_codes = if first { Some(recover::issue(account, keys)?) } else { None };
     if first {
         announce(account, &device.name, now);
     }
-    Some(Confirmed {
+    Ok(Some(Confirmed {
         device,
         offset,
         first,
+        recovery_codes,
         retired,
         now: now.0,
         clock_synchronised: clock::is_synchronised(),
-    })
+    }))
 }
 
 /// Leaves word for the owner that a first device was bound.

@@ -14,6 +14,7 @@ use otpd_core::event::Kind;
 use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::policy::Standing;
+use otpd_core::recovery::RecoveryCode;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
@@ -101,17 +102,26 @@ impl<R: Registry> Service<R> {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
         // The form comes first: it must not tell who exists.
-        let Ok(code) = Code::parse(answer.expose_secret()) else {
-            self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::CodeMalformed))?;
-            return Ok(scene.told("That is no code. A code is 6 to 8 digits.".into()));
+        let typed = match Typed::read(answer.expose_secret(), scene.from) {
+            Ok(typed) => typed,
+            Err(say) => {
+                self.registry.record(scene.event(
+                    now,
+                    Kind::Login,
+                    Decision::Refuse,
+                    Reason::CodeMalformed,
+                ))?;
+                return Ok(scene.told(say.into()));
+            }
         };
         let Some(person) = scene.person.clone() else {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
             return Ok(scene.wrong(now));
         };
         let (keys, deciding) = (Arc::clone(&self.keys), scene.clone());
-        let decided = self.registry.change(&person.identity, move |account, journal| {
-            deciding.decide(account, &code, &keys, now, journal)
+        let decided = self.registry.change(&person.identity, move |account, journal| match &typed {
+            Typed::Code(code) => deciding.decide(account, code, &keys, now, journal),
+            Typed::RecoveryCode(code) => Ok(deciding.recover(account, code, &keys, now, journal)),
         });
         match decided {
             Err(RegistryError::Conflict) => self.refuse_conflict(&scene, now, Kind::Login),
@@ -273,6 +283,33 @@ enum Phase {
     Account,
 }
 
+/// What was typed at the prompt.
+enum Typed {
+    /// A code of a device.
+    Code(Code),
+    /// A recovery code.
+    RecoveryCode(RecoveryCode),
+}
+
+impl Typed {
+    /// Tells by the form what it is, or what to say.
+    fn read(typed: &str, from: From) -> Result<Self, &'static str> {
+        if let Ok(code) = Code::parse(typed) {
+            return Ok(Self::Code(code));
+        }
+        match (RecoveryCode::parse(typed), from) {
+            // Any process of the user could try here, and lock screens are no place to be locked out of.
+            (Ok(_), From::Own) => {
+                Err("A recovery code is not taken here, but at an SSH, sudo or console login.")
+            }
+            (Ok(code), From::Local | From::Remote(_)) => Ok(Self::RecoveryCode(code)),
+            (Err(_), _) => {
+                Err("That is no code. A code is 6 to 8 digits, a recovery code 16 letters and digits.")
+            }
+        }
+    }
+}
+
 /// Where a login comes from.
 #[derive(Debug, Clone, Copy)]
 enum From {
@@ -297,7 +334,7 @@ impl From {
 
 /// A login with everything that was looked up for it.
 #[derive(Clone)]
-struct Scene {
+pub(super) struct Scene {
     settings: Arc<Settings>,
     person: Option<Person>,
     from: From,
@@ -305,7 +342,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn lane(&self, account: &Account, now: UnixTime) -> Lane {
+    pub(super) fn lane(&self, account: &Account, now: UnixTime) -> Lane {
         match self.from {
             From::Own => Lane::Own,
             From::Local => Lane::Local,
@@ -328,7 +365,7 @@ impl Scene {
         }
     }
 
-    fn event(&self, now: UnixTime, kind: Kind, decision: Decision, reason: Reason) -> Event {
+    pub(super) fn event(&self, now: UnixTime, kind: Kind, decision: Decision, reason: Reason) -> Event {
         let login = &self.login;
         let user = self.person.as_ref().map_or(login.user.as_str(), |person| person.identity.name.as_str());
         let actor = login.ruser.as_deref().filter(|ruser| !ruser.is_empty());
@@ -376,9 +413,7 @@ impl Scene {
                     device,
                     Use { at: now, service: self.login.service.clone(), address: self.address() },
                 );
-                if let From::Remote(Some(source)) = self.from {
-                    account.learn_source(source, now);
-                }
+                self.learn_source(account, now);
                 // Only a login tells the owner; a process of theirs could take the announcement away unseen. Where the
                 // prompt has told it, it is not told again.
                 let announce = if lane == Lane::Own { None } else { account.announce.take() };
@@ -419,13 +454,20 @@ impl Scene {
         Ok(Some(next))
     }
 
+    /// Remembers the address of an accepted login.
+    pub(super) fn learn_source(&self, account: &mut Account, now: UnixTime) {
+        if let From::Remote(Some(source)) = self.from {
+            account.learn_source(source, now);
+        }
+    }
+
     /// The refusal of a wrong code, and of every code of somebody who does not exist.
-    fn wrong(&self, now: UnixTime) -> Next {
+    pub(super) fn wrong(&self, now: UnixTime) -> Next {
         self.told(format!("Wrong code (it is {} here).", prompt::clock(now)))
     }
 
     /// A refusal that says why, unless policy wants all refusals alike.
-    fn told(&self, say: String) -> Next {
+    pub(super) fn told(&self, say: String) -> Next {
         if self.settings.say_why { Next::Refuse { say } } else { alike() }
     }
 

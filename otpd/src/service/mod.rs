@@ -9,6 +9,7 @@ pub mod login;
 mod prompt;
 mod proof;
 mod recent;
+pub mod recover;
 
 #[cfg(test)]
 mod tests;

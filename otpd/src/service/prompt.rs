@@ -25,10 +25,15 @@ pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
     let user = account.identity.name.as_str();
     let failures = account.lane(lane).failures;
     let news = match account.lane(lane).look(now) {
-        Gate::Closed => {
-            Some(format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock."))
-        }
-        Gate::Wait(until) => Some(format!("Locked until {} after {failures} wrong codes.", clock(until))),
+        Gate::Closed => Some(format!(
+            "Closed after {failures} wrong codes; an administrator can run otpctl unlock.{}",
+            way_back(account, lane)
+        )),
+        Gate::Wait(until) => Some(format!(
+            "Locked until {} after {failures} wrong codes.{}",
+            clock(until),
+            way_back(account, lane)
+        )),
         Gate::Open => last_refusal(account, lane, now)
             .or_else(|| account.announce.clone().filter(|text| text.is_ascii()))
             .or_else(|| all_spent(account, now)),
@@ -36,6 +41,15 @@ pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
     match news {
         Some(news) => format!("{news} {}", plain(user)),
         None => plain(user),
+    }
+}
+
+/// What gets in even now.
+fn way_back(account: &Account, lane: Lane) -> &'static str {
+    if lane != Lane::Own && account.recovery.left().next().is_some() {
+        " A recovery code still works."
+    } else {
+        ""
     }
 }
 

@@ -13,6 +13,7 @@ use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::recovery::RecoveryCode;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
@@ -61,7 +62,7 @@ impl<R: Registry> Service<R> {
         if permit(parties.role, request, State::Protected) == Permit::AdminsCode {
             self.step_up(parties, asked)?;
         }
-        let code = asked.code.map(|typed| Code::parse(typed.expose_secret()));
+        let code = asked.code.map(read);
         let (role, keys) = (parties.role, Arc::clone(&self.keys));
         let mut event = parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted);
         let decide = move |account: &mut Account, journal: &mut Journal| {
@@ -90,7 +91,7 @@ impl<R: Registry> Service<R> {
     /// Makes sure that an administrator gave a code of their own in the last 10 minutes.
     pub(super) fn step_up(&self, parties: &Parties, asked: &Asked<'_>) -> Result<(), Failure> {
         let now = asked.now;
-        let code = asked.code.map(|typed| Code::parse(typed.expose_secret()));
+        let code = asked.code.map(read);
         let keys = Arc::clone(&self.keys);
         let caller = parties.caller.identity.name.as_str();
         let mut event = Event {
@@ -129,17 +130,30 @@ fn no_device_of_ones_own() -> Failure {
     Failure::refused(Reason::NotProtected, say)
 }
 
+/// The code that was typed as a proof.
+fn read(typed: &Secret) -> Result<Code, Failure> {
+    Code::parse(typed.expose_secret()).map_err(|error| {
+        let say = match RecoveryCode::parse(typed.expose_secret()) {
+            Ok(_) => {
+                "A recovery code is for a login: log in with it, and for 30 minutes no code is needed here."
+                    .into()
+            }
+            Err(_) => format!("That is no code: {error}."),
+        };
+        Failure::refused(Reason::CodeMalformed, say)
+    })
+}
+
 /// Asks the table, and checks the owner's code where it wants one.
 fn prove(
     account: &mut Account,
     role: Role,
     request: Request,
-    code: Option<Result<Code, otpd_core::code::NotACode>>,
+    code: Option<Result<Code, Failure>>,
     now: UnixTime,
     keys: &Keys,
 ) -> Result<(), Failure> {
-    let state = if account.is_protected() { State::Protected } else { State::Unprotected };
-    match permit(role, request, state) {
+    match permit(role, request, State::of(account, now)) {
         // AdminsCode was seen to before this change began.
         Permit::Free | Permit::AdminsCode => Ok(()),
         Permit::OwnersCode => check_own(account, code, now, keys),
@@ -150,15 +164,13 @@ fn prove(
 /// Checks a code in the lane of the user's own processes.
 fn check_own(
     account: &mut Account,
-    code: Option<Result<Code, otpd_core::code::NotACode>>,
+    code: Option<Result<Code, Failure>>,
     now: UnixTime,
     keys: &Keys,
 ) -> Result<(), Failure> {
     let code = match code {
         Some(Ok(code)) => code,
-        Some(Err(error)) => {
-            return Err(Failure::refused(Reason::CodeMalformed, format!("That is no code: {error}.")));
-        }
+        Some(Err(failure)) => return Err(failure),
         None => {
             return Err(Failure::refused(
                 Reason::CodeNeeded,

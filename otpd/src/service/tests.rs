@@ -17,6 +17,7 @@ use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
 mod import;
+mod recover;
 
 use super::*;
 use crate::keys::MasterKey;
@@ -163,7 +164,11 @@ fn prompts_say_what_a_person_needs_and_no_longer_than_it_matters() {
     for _ in 0..4 {
         let _ = service.answer(ROOT, &local, &wrong(), at(40)).unwrap();
     }
-    let locked = format!("Locked until {} after 4 wrong codes. {}", prompt::clock(at(70)), plain_prompt());
+    let locked = format!(
+        "Locked until {} after 4 wrong codes. A recovery code still works. {}",
+        prompt::clock(at(70)),
+        plain_prompt()
+    );
     assert_eq!(prompt(&service, &local, at(41)), locked);
     assert!(locked.is_ascii() && locked.len() <= 200);
 }

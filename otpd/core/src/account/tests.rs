@@ -146,3 +146,42 @@ fn an_address_is_written_once_a_day() {
     account.learn_source(source, after(86_400));
     assert_eq!(account.sources, [(source, after(86_400))]);
 }
+
+fn recoverable() -> (Account, DeviceId) {
+    let mut account = account();
+    let phone = bound(&mut account, "phone");
+    account.recovery = Sheet::new((0..Sheet::CODES).map(|seed| Mark([seed; Mark::LENGTH])));
+    (account, phone)
+}
+
+#[test]
+fn a_recovery_stands_for_a_code_for_thirty_minutes_and_until_a_device_is_proven() {
+    let (mut account, phone) = recoverable();
+    assert!(!account.may_rebind(NOW));
+    assert_eq!(account.recover(Mark([3; Mark::LENGTH]), NOW), Some(Spent::Now { number: 4 }));
+    assert!(account.may_rebind(NOW) && account.may_rebind(after(1799)));
+    assert!(!account.may_rebind(after(1800)) && !account.may_rebind(UnixTime(NOW.0 - 1)));
+    let id = account.begin(NewDevice { replaces: Some(phone), ..new("phone") }, NOW).unwrap();
+    assert!(account.may_rebind(after(1)));
+    account.activate(id, after(1), "alice");
+    assert!(!account.may_rebind(after(1)) && account.recovered.is_none());
+}
+
+#[test]
+fn a_code_that_is_wrong_or_used_is_no_recovery() {
+    let (mut account, _) = recoverable();
+    assert_eq!(account.recover(Mark([99; Mark::LENGTH]), NOW), None);
+    let _ = account.recover(Mark([3; Mark::LENGTH]), NOW);
+    let again = account.recover(Mark([3; Mark::LENGTH]), after(1800));
+    assert_eq!(again, Some(Spent::Before { number: 4, at: NOW }));
+    assert!(!account.may_rebind(after(1800)));
+}
+
+#[test]
+fn recovery_codes_go_with_the_devices() {
+    let (mut account, _) = recoverable();
+    let _ = account.recover(Mark([3; Mark::LENGTH]), NOW);
+    account.retire_all(NOW, "root");
+    assert_eq!(account.recovery.left().count(), 0);
+    assert!(!account.may_rebind(NOW));
+}
