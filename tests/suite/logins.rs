@@ -16,6 +16,8 @@ mod polkit;
 mod proftpd;
 #[path = "logins/programs.rs"]
 mod programs;
+#[path = "logins/recovery.rs"]
+mod recovery;
 #[path = "logins/ssh.rs"]
 mod ssh;
 #[path = "logins/sshd.rs"]

@@ -96,6 +96,25 @@ fn of_eight_processes_with_one_code_one_gets_in_a_thousand_times_over() {
 }
 
 #[test]
+fn of_eight_processes_with_one_recovery_code_one_gets_in() {
+    let mut bed = bed();
+    let mut callers: Vec<Caller> = (0..8).map(|_| Caller::start(&bed)).collect();
+    for name in ["alice", "bob", "carol"] {
+        bed.user(name);
+        bed.bind(name, "phone");
+        let new =
+            bed.daemon().account("org.otpd.Account.NewCodes", &serde_json::json!({"user": name})).unwrap();
+        for code in new["codes"].as_array().unwrap() {
+            let code = code.as_str().unwrap();
+            callers.iter_mut().for_each(|caller| caller.give(name, code));
+            let mut verdicts: Vec<i32> = callers.iter_mut().map(Caller::verdict).collect();
+            verdicts.sort_unstable();
+            assert_eq!(verdicts, [pam::SUCCESS, 7, 7, 7, 7, 7, 7, 7], "{name}: {}", bed.last_event(name));
+        }
+    }
+}
+
+#[test]
 fn an_older_code_after_a_newer_one_is_refused() {
     let mut bed = bed();
     bed.user("alice");

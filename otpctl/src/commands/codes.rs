@@ -64,7 +64,7 @@ pub(super) fn left_in_words(left: usize) -> String {
 pub(super) fn sheet(codes: &[Secret], whose: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = vec![
         Line::new().then(Tone::Strong, format!("Recovery codes of {whose}")),
-        "Each lets in once, typed in place of a code, for the day when every device is lost.".into(),
+        "Each lets in once, typed in place of a code when every device is lost.".into(),
         Line::new(),
     ];
     let rows = codes.len().div_ceil(2);
@@ -81,7 +81,8 @@ pub(super) fn sheet(codes: &[Secret], whose: &str) -> Vec<Line> {
         Line::new(),
         Line::new()
             .then(Tone::Warn, "Write them down or print them now")
-            .plain(": they are not shown again. Keep them away from the phone."),
+            .plain(": they are not shown again."),
+        "Keep them away from the phone.".into(),
     ]);
     lines
 }

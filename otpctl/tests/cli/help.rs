@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "bind",
     "confirm",
     "status",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 17] = [
     "unbind",
     "off",
     "unlock",
+    "codes left",
+    "codes new",
     "reset",
     "accounts",
     "audit",

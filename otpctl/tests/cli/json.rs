@@ -19,13 +19,14 @@ fn keys(value: &Value) -> Vec<&str> {
 fn every_command_prints_one_object_of_its_shape() {
     let account = json!({"user": "alice", "uid": 1000, "protected": true, "active_devices": 1,
         "last_used": null, "locked": false});
-    let cases: [(&[&str], Value, &[&str]); 11] = [
+    let cases: [(&[&str], Value, &[&str]); 12] = [
         (&["bind", "--begin"], begun(), &["device", "expires", "key", "name", "uri"]),
         (
             &["confirm", "1", "123456"],
-            json!({"device": device(&json!({})), "offset": 0, "first": true, "retired": null, "now": 1,
+            json!({"device": device(&json!({})), "offset": 0, "first": true, "recovery_codes": ["0000-0000-0000-0000"],
+                "retired": null, "now": 1,
                 "clock_synchronised": null}),
-            &["clock_synchronised", "device", "first", "now", "offset", "retired"],
+            &["clock_synchronised", "device", "first", "now", "offset", "recovery_codes", "retired"],
         ),
         (
             &["status"],
@@ -37,6 +38,8 @@ fn every_command_prints_one_object_of_its_shape() {
                 "now",
                 "pending_devices",
                 "protected",
+                "rebind_until",
+                "recovery_codes",
                 "requirement",
                 "user",
             ],
@@ -45,6 +48,7 @@ fn every_command_prints_one_object_of_its_shape() {
         (&["rename", "1", "Phone"], json!({"device": device(&json!({}))}), &["device"]),
         (&["unbind", "1"], json!({"device": device(&json!({})), "remaining": 1}), &["device", "remaining"]),
         (&["unlock"], json!({"opened": ["local"]}), &["opened"]),
+        (&["codes", "left"], status(&json!({})), &["left"]),
         (&["reset", "alice", "--yes"], json!({"retired": 2}), &["retired"]),
         (&["accounts"], json!({"accounts": [account], "more": false}), &["accounts"]),
         (&["audit"], json!({"events": [], "more": false}), &["events"]),

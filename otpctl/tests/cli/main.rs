@@ -9,6 +9,7 @@ mod audit;
 #[cfg(test)]
 mod bind;
 #[cfg(test)]
+mod codes;
 mod doctor;
 #[cfg(test)]
 mod export;
