@@ -97,6 +97,11 @@ pub(crate) enum Command {
     /// The account's next login asks for no code, until a new device is bound. Where protection is required, a new
     /// grace begins; without a grace, root binds a device for the account.
     Reset(Reset),
+    /// Let somebody in who must have a device and has none (administrators)
+    ///
+    /// Prints a code to read out to them. They type it at a login in place of a code, once and within 10 minutes, and
+    /// bind a device then.
+    EnrolCode(EnrolCode),
     /// List protected accounts (administrators)
     Accounts(Accounts),
     /// Read the audit log (administrators)
@@ -288,6 +293,15 @@ pub(crate) struct Reset {
     /// Do not ask whether you are sure
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+/// Arguments of `enrol-code`.
+#[derive(Debug, Args)]
+pub(crate) struct EnrolCode {
+    /// Whose account
+    pub(crate) user: String,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
 }
 
 /// Arguments of `accounts`.

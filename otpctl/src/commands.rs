@@ -14,6 +14,7 @@ mod codes;
 mod confirm;
 mod devices;
 mod doctor;
+mod enrol;
 mod export;
 mod generate;
 mod import;
@@ -43,6 +44,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Unlock(unlock) => protection::unlock(session, unlock),
         Command::Codes(codes) => codes::codes(session, codes),
         Command::Reset(reset) => protection::reset(session, reset),
+        Command::EnrolCode(enrol) => enrol::code(session, enrol),
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) => audit::read(session, audit),
         Command::Import(import) => import::import(session, import),

@@ -169,6 +169,12 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"retired\"}: how many devices were retired.",
     },
     Page {
+        command: "enrol-code",
+        arguments: &[],
+        examples: &[("sudo otpctl enrol-code alice", "alice must have a device and has none")],
+        json: "{\"enrol_code\", \"expires\"}, in Unix seconds.",
+    },
+    Page {
         command: "accounts",
         arguments: &[],
         examples: &[("sudo otpctl accounts", "every account that otpd knows")],

@@ -117,6 +117,7 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         account::UNLOCK => with(raw, |p| Faulty { interface, result: s.unlock(peer, &p, now) }),
         account::NEW_CODES => with(raw, |p| Faulty { interface, result: s.new_codes(peer, &p, now) }),
         admin::ACCOUNTS => with(raw, |p| Faulty { interface, result: s.accounts(peer, &p, now) }),
+        admin::ENROL_CODE => with(raw, |p| Faulty { interface, result: s.enrol_code(peer, &p, now) }),
         admin::RESET => with(raw, |p| Faulty { interface, result: s.reset(peer, &p, now) }),
         admin::AUDIT => with(raw, |p| Faulty { interface, result: s.audit(peer, &p, now) }),
         admin::DOCTOR => with(raw, |_: Nothing| Faulty { interface, result: s.doctor(peer, now) }),

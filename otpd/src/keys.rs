@@ -26,8 +26,9 @@ use otpd_core::check::Opener;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
+use otpd_core::enrol::EnrolCode;
 use otpd_core::key::Key;
-use otpd_core::recovery::Mark;
+use otpd_core::mark::Mark;
 use otpd_core::recovery::RecoveryCode;
 use otpd_core::recovery::Sheet;
 use otpd_core::staging::ImportId;
@@ -179,12 +180,12 @@ impl Keys {
         Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
     }
 
-    /// What the registry keeps of a recovery code: HMAC-SHA-256 of it and its account, cut to 128 bits.
+    /// What the registry keeps of a recovery code or an enrol code, by its symbols.
     #[must_use]
-    pub fn mark(&self, account: AccountId, code: &RecoveryCode) -> Mark {
+    pub fn mark(&self, account: AccountId, symbols: &[u8]) -> Mark {
         let mut mac = self.recovery.clone();
         mac.update(&account.0.to_be_bytes());
-        mac.update(code.expose_symbols());
+        mac.update(symbols);
         let digest = mac.finalize().into_bytes();
         let mut mark = Mark([0; Mark::LENGTH]);
         mark.0.iter_mut().zip(digest).for_each(|(byte, digested)| *byte = digested);
@@ -247,6 +248,20 @@ pub fn new_recovery_codes() -> Result<Vec<RecoveryCode>, KeyError> {
         Ok(RecoveryCode::from_random(&bytes))
     };
     (0..Sheet::CODES).map(new_code).collect()
+}
+
+/// A random enrol code.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn new_enrol_code() -> Result<EnrolCode, KeyError> {
+    loop {
+        let mut bytes = Zeroizing::new([0; EnrolCode::BYTES]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
+        if let Some(code) = EnrolCode::from_random(&bytes) {
+            return Ok(code);
+        }
+    }
 }
 
 fn random_key() -> Result<Zeroizing<[u8; KEY]>, KeyError> {
@@ -329,11 +344,12 @@ mod tests {
         let (_, other) = master().new_data_key().unwrap();
         let codes = new_recovery_codes().unwrap();
         assert_eq!(codes.len(), 10);
-        let marks: Vec<Mark> = codes.iter().map(|code| keys.mark(AccountId(1), code)).collect();
+        let marks: Vec<Mark> =
+            codes.iter().map(|code| keys.mark(AccountId(1), code.expose_symbols())).collect();
         assert!((0..10).all(|index| !marks[..index].contains(&marks[index])));
-        assert_eq!(keys.mark(AccountId(1), &codes[0]), marks[0]);
-        assert_ne!(keys.mark(AccountId(2), &codes[0]), marks[0]);
-        assert_ne!(other.mark(AccountId(1), &codes[0]), marks[0]);
+        assert_eq!(keys.mark(AccountId(1), codes[0].expose_symbols()), marks[0]);
+        assert_ne!(keys.mark(AccountId(2), codes[0].expose_symbols()), marks[0]);
+        assert_ne!(other.mark(AccountId(1), codes[0].expose_symbols()), marks[0]);
     }
 
     #[test]

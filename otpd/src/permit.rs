@@ -45,6 +45,8 @@ pub enum Request {
     Codes,
     /// Retire everything.
     Reset,
+    /// Make an enrol code.
+    EnrolCode,
     /// List accounts.
     Accounts,
     /// Read the audit log.
@@ -112,13 +114,20 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 Permit::OwnersCode
             }
             (
-                Q::LoginForAnyone | Q::Reset | Q::Accounts | Q::Audit | Q::Doctor | Q::Import | Q::Export,
+                Q::LoginForAnyone
+                | Q::Reset
+                | Q::EnrolCode
+                | Q::Accounts
+                | Q::Audit
+                | Q::Doctor
+                | Q::Import
+                | Q::Export,
                 _,
             ) => Permit::Never,
         },
         Role::Admin => match request {
             Q::Status | Q::Devices | Q::Accounts | Q::Doctor => Permit::Free,
-            Q::Off | Q::Unlock | Q::Reset | Q::Audit => Permit::AdminsCode,
+            Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit => Permit::AdminsCode,
             Q::LoginForAnyone | Q::LoginOfOwn | Q::Begin | Q::Confirm | Q::Rename | Q::Unbind | Q::Codes => {
                 Permit::Never
             }
@@ -138,7 +147,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 17] = [
+    const REQUESTS: [Request; 18] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -151,6 +160,7 @@ mod tests {
         Request::Unlock,
         Request::Codes,
         Request::Reset,
+        Request::EnrolCode,
         Request::Accounts,
         Request::Audit,
         Request::Doctor,
@@ -163,22 +173,23 @@ mod tests {
     #[test]
     fn the_whole_table_is_as_written_down() {
         const EXPECTED: &str = "\
-            LoginForAnyone FFF --- --- --- ---\n\
-            LoginOfOwn     --- FFF --- --- ---\n\
-            Status         FFF FFF FFF FFF ---\n\
-            Devices        FFF FFF FFF FFF ---\n\
-            Begin          FFF FcF --- --- ---\n\
-            Confirm        FFF FFF --- --- ---\n\
-            Rename         FFF FcF --- --- ---\n\
-            Unbind         FFF FcF --- --- ---\n\
-            Off            FFF FcF aaa --- ---\n\
-            Unlock         FFF FcF aaa --- ---\n\
-            Codes          FFF FcF --- --- ---\n\
-            Reset          FFF --- aaa --- ---\n\
-            Accounts       FFF --- FFF --- ---\n\
-            Audit          FFF --- aaa --- ---\n\
-            Doctor         FFF --- FFF --- ---\n\
-            Import         FFF --- --- --- ---\n\
+            LoginForAnyone FFF --- --- --- ---
+            LoginOfOwn     --- FFF --- --- ---
+            Status         FFF FFF FFF FFF ---
+            Devices        FFF FFF FFF FFF ---
+            Begin          FFF FcF --- --- ---
+            Confirm        FFF FFF --- --- ---
+            Rename         FFF FcF --- --- ---
+            Unbind         FFF FcF --- --- ---
+            Off            FFF FcF aaa --- ---
+            Unlock         FFF FcF aaa --- ---
+            Codes          FFF FcF --- --- ---
+            Reset          FFF --- aaa --- ---
+            EnrolCode      FFF --- aaa --- ---
+            Accounts       FFF --- FFF --- ---
+            Audit          FFF --- aaa --- ---
+            Doctor         FFF --- FFF --- ---
+            Import         FFF --- --- --- ---
             Export         FFF --- --- --- ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',

@@ -169,5 +169,6 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
     assert account.Off(user=user)["retired"] == 2
     assert admin.Reset(user=user)["retired"] == 0
+    assert error_of(admin.EnrolCode, user=user).parameters()["reason"] == "optional"
 
 print(json.dumps({"described": described, "called": called}))

@@ -2,6 +2,7 @@
 
 use otpd_proto::account;
 use otpd_proto::account::ProofParameters;
+use otpd_proto::account::Requirement;
 use otpd_proto::account::Status;
 use otpd_proto::account::TurnedOff;
 use otpd_proto::account::Unlocked;
@@ -11,6 +12,7 @@ use otpd_proto::admin::WasReset;
 
 use super::Session;
 use super::count;
+use super::enrol;
 use super::proof;
 use super::status;
 use crate::cli;
@@ -60,12 +62,10 @@ pub(crate) fn unlock(session: &Session, typed: cli::Unlock) -> Result<Exit, Fail
 /// What logins do once the account has no device.
 pub(super) fn without_device(status: &Status) -> String {
     let user = &status.user;
-    let demanded = |since: i64| since <= status.now;
-    match (status.requirement.state.as_str(), status.requirement.since) {
-        ("required", Some(since)) if demanded(since) => {
-            format!("{user} must have a device and cannot log in without: root runs otpctl bind {user}")
-        }
-        _ => format!("Logins as {user} ask for no code until a device is bound: {user} runs otpctl bind"),
+    if must_have_device(status) {
+        format!("{user} must have a device and gets in with an enrol code only: otpctl enrol-code {user}")
+    } else {
+        format!("Logins as {user} ask for no code until a device is bound: {user} runs otpctl bind")
     }
 }
 
@@ -86,12 +86,22 @@ pub(crate) fn reset(session: &Session, typed: cli::Reset) -> Result<Exit, Failur
         session.output.object(&done)?;
         return Ok(Exit::Ok);
     }
+    let retired = count(done.retired, "device", "devices");
+    session.output.lines(&[format!("{} was reset: {retired} retired.", typed.user).into()])?;
     let status = status::fetch(session, Some(typed.user.clone()))?;
-    session.output.result(&done, || {
-        let retired = count(done.retired, "device", "devices");
-        vec![format!("{} was reset: {retired} retired.", typed.user).into(), without_device(&status).into()]
-    })?;
+    if must_have_device(&status) {
+        let made = enrol::make(session, &typed.user, None)?;
+        session.output.lines(&enrol::text(&made, &typed.user))?;
+    } else {
+        session.output.lines(&[without_device(&status).into()])?;
+    }
     Ok(Exit::Ok)
+}
+
+/// Whether logins are refused until the account has a device.
+fn must_have_device(status: &Status) -> bool {
+    let Requirement { state, since, .. } = &status.requirement;
+    state == "required" && since.is_some_and(|since| since <= status.now)
 }
 
 /// Says what will happen and goes on only if the person wants it.

@@ -96,3 +96,23 @@ fn a_recovery_is_shown_until_the_new_device_is_bound() {
     let ended = Daemon::saying(reply(&status(&changes))).run(&["status"]);
     assert!(ended.out.contains("Rebind    needed, somebody came in by a recovery code\n"), "{}", ended.out);
 }
+
+#[test]
+fn a_reset_of_who_must_have_a_device_prints_an_enrol_code() {
+    let requirement = json!({"state": "required", "since": 0, "why": "everyone"});
+    let demanded = status(&json!({"requirement": requirement}));
+    let daemon = Daemon::new(move |method, _| match method {
+        "Account.Status" => reply(&demanded),
+        "Admin.Reset" => reply(&json!({"retired": 2})),
+        "Admin.EnrolCode" => reply(&json!({"enrol_code": "ABCD-EFGH", "expires": now() + 600})),
+        other => panic!("{other}"),
+    });
+    let ended = daemon.run(&["reset", "alice", "--yes"]);
+    assert!(
+        ended.out.starts_with("alice was reset: 2 devices retired.\nEnrol code: ABCD-EFGH\n"),
+        "{}",
+        ended.out
+    );
+    assert!(ended.out.ends_with("then alice runs: otpctl bind\n"), "{}", ended.out);
+    assert_eq!(daemon.run(&["enrol-code", "alice", "--json"]).object()["enrol_code"], "ABCD-EFGH");
+}

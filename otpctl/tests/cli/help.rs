@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "bind",
     "confirm",
     "status",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 19] = [
     "codes left",
     "codes new",
     "reset",
+    "enrol-code",
     "accounts",
     "audit",
     "import oath",

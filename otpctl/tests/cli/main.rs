@@ -10,6 +10,7 @@ mod audit;
 mod bind;
 #[cfg(test)]
 mod codes;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod export;

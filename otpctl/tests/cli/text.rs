@@ -106,7 +106,7 @@ fn changes_say_what_follows_from_them() {
         ),
         (
             json!({"state": "required", "since": 0, "why": "w"}),
-            "cannot log in without: root runs otpctl bind alice",
+            "gets in with an enrol code only: otpctl enrol-code alice",
         ),
         (
             json!({"state": "required", "since": i64::MAX, "why": "w"}),

@@ -8,9 +8,10 @@ use crate::device::DeviceId;
 use crate::device::SealedKey;
 use crate::device::State;
 use crate::device::Use;
+use crate::enrol::Enrolment;
+use crate::mark::Mark;
 use crate::name::DeviceName;
 use crate::name::Identity;
-use crate::recovery::Mark;
 use crate::recovery::Sheet;
 use crate::recovery::Spent;
 use crate::source::Source;
@@ -46,6 +47,8 @@ pub struct Account {
     pub announce: Option<String>,
     /// The recovery codes.
     pub recovery: Sheet,
+    /// The enrol code that waits for its user.
+    pub enrolment: Option<Enrolment>,
     /// When a recovery code let somebody in, until a new device is proven.
     pub recovered: Option<UnixTime>,
 }
@@ -128,6 +131,7 @@ impl Account {
             stepped_up: None,
             announce: None,
             recovery: Sheet::default(),
+            enrolment: None,
             recovered: None,
         }
     }
@@ -179,6 +183,20 @@ impl Account {
             self.recovered = Some(now);
         }
         spent
+    }
+
+    /// Uses up the enrol code that waits, or counts a wrong one. Returns whether it was right.
+    pub fn enrol(&mut self, mark: Mark, now: UnixTime) -> bool {
+        let Some(enrolment) = self.enrolment.as_mut().filter(|enrolment| enrolment.waits(now)) else {
+            self.enrolment = None;
+            return false;
+        };
+        if enrolment.mark.is(mark) {
+            self.enrolment = None;
+            return true;
+        }
+        enrolment.tries = enrolment.tries.saturating_add(1);
+        false
     }
 
     /// Whether a recovery login is so recent that it stands for a code of a device.
@@ -294,6 +312,7 @@ impl Account {
         };
         self.device_mut(id)?.state = State::Active { since: now };
         self.recovered = None;
+        self.enrolment = None;
         if first {
             self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
         }
@@ -338,6 +357,7 @@ impl Account {
         self.stepped_up = None;
         self.recovery = Sheet::default();
         self.recovered = None;
+        self.enrolment = None;
         active
     }
 

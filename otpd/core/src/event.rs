@@ -29,6 +29,8 @@ pub enum Kind {
     StepUp,
     /// New recovery codes were made.
     Codes,
+    /// An enrol code was made.
+    EnrolCode,
     /// An administrator read what is not their own.
     Read,
     /// Devices came from another module's file.
@@ -55,6 +57,7 @@ impl Kind {
             Self::Reset => "reset",
             Self::StepUp => "step_up",
             Self::Codes => "codes",
+            Self::EnrolCode => "enrol_code",
             Self::Read => "read",
             Self::Import => "import",
             Self::Export => "export",
@@ -123,6 +126,8 @@ pub enum Reason {
     NoCodeGiven,
     /// The caller may not do that.
     NotPermitted,
+    /// The account has a device, so it needs no enrol code.
+    HasDevice,
     /// No such device.
     NoSuchDevice,
     /// The name is taken.
@@ -173,6 +178,7 @@ impl Reason {
             Self::ServiceNever => "service_never",
             Self::NoCodeGiven => "no_code_given",
             Self::NotPermitted => "not_permitted",
+            Self::HasDevice => "has_device",
             Self::NoSuchDevice => "no_such_device",
             Self::NameTaken => "name_taken",
             Self::BadName => "bad_name",

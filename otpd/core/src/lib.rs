@@ -9,10 +9,13 @@
 pub mod account;
 pub mod check;
 pub mod code;
+mod crockford;
 pub mod device;
+pub mod enrol;
 pub mod event;
 pub mod import;
 pub mod key;
+pub mod mark;
 pub mod name;
 pub mod otpauth;
 pub mod policy;

@@ -6,9 +6,10 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
+use crate::crockford;
+use crate::mark::Mark;
 use crate::time::UnixTime;
 
 /// A recovery code: 16 symbols of Crockford's base32, which has no I, L, O and U. Wiped when dropped, never printed.
@@ -19,10 +20,6 @@ pub struct RecoveryCode(Zeroizing<[u8; RecoveryCode::SYMBOLS]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a recovery code is 16 letters and digits, in groups of four")]
 pub struct NotARecoveryCode;
-
-/// What the registry knows of a code: a keyed digest of it and its account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark(pub [u8; Mark::LENGTH]);
 
 /// One code of a sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +62,7 @@ impl RecoveryCode {
     /// The code of these random bytes.
     #[must_use]
     pub fn from_random(bytes: &[u8; Self::BYTES]) -> Self {
-        let mut bits = bytes.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
-        let mut symbols = Zeroizing::new([0; Self::SYMBOLS]);
-        for symbol in symbols.iter_mut().rev() {
-            *symbol = ALPHABET.get((bits & 31) as usize).copied().unwrap_or_default();
-            bits >>= 5;
-        }
-        bits.zeroize();
-        Self(symbols)
+        Self(crockford::symbols(bytes))
     }
 
     /// Reads what was typed: in upper or lower case, with hyphens and spaces anywhere; a typed O is a zero, I and L
@@ -81,20 +71,7 @@ impl RecoveryCode {
     /// # Errors
     /// [`NotARecoveryCode`].
     pub fn parse(typed: &str) -> Result<Self, NotARecoveryCode> {
-        let mut symbols = Zeroizing::new([0; Self::SYMBOLS]);
-        let mut places = symbols.iter_mut();
-        for byte in typed.bytes().filter(|byte| !matches!(byte, b' ' | b'-')) {
-            let symbol = match byte.to_ascii_uppercase() {
-                b'O' => b'0',
-                b'I' | b'L' => b'1',
-                other => other,
-            };
-            if !ALPHABET.contains(&symbol) {
-                return Err(NotARecoveryCode);
-            }
-            *places.next().ok_or(NotARecoveryCode)? = symbol;
-        }
-        if places.next().is_some() { Err(NotARecoveryCode) } else { Ok(Self(symbols)) }
+        crockford::read(typed).map(Self).ok_or(NotARecoveryCode)
     }
 
     /// The symbols, for the mark.
@@ -106,14 +83,7 @@ impl RecoveryCode {
     /// As it is shown and printed: four groups of four.
     #[must_use]
     pub fn expose_grouped(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(Self::SYMBOLS.saturating_add(3)));
-        for (index, symbol) in self.0.iter().enumerate() {
-            if index != 0 && index.is_multiple_of(4) {
-                text.push('-');
-            }
-            text.push(char::from(*symbol));
-        }
-        text
+        crockford::grouped(self.expose_symbols())
     }
 }
 
@@ -121,11 +91,6 @@ impl fmt::Debug for RecoveryCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RecoveryCode(..)")
     }
-}
-
-impl Mark {
-    /// Bytes.
-    pub const LENGTH: usize = 16;
 }
 
 impl Sheet {
@@ -148,7 +113,7 @@ impl Sheet {
     pub fn spend(&mut self, mark: Mark, now: UnixTime) -> Option<Spent> {
         let mut found = None;
         for entry in &mut self.0 {
-            if equal(&entry.mark, &mark) {
+            if entry.mark.is(mark) {
                 found = Some(entry);
             }
         }
@@ -191,14 +156,6 @@ impl Sheet {
     }
 }
 
-/// Whether two marks are the same, in constant time.
-fn equal(one: &Mark, other: &Mark) -> bool {
-    let difference = one.0.iter().zip(other.0).fold(0, |sum, (one, other)| sum | (one ^ other));
-    std::hint::black_box(difference) == 0
-}
-
-/// Crockford's base32: no letter looks like a digit, and no word comes up.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Bytes of a stored code.
 const ENTRY: usize = 25;
 

@@ -12,6 +12,8 @@ pub const INTERFACE: &str = "org.otpd.Admin";
 pub const ACCOUNTS: &str = "org.otpd.Admin.Accounts";
 /// Retires every device of an account.
 pub const RESET: &str = "org.otpd.Admin.Reset";
+/// Makes an enrol code.
+pub const ENROL_CODE: &str = "org.otpd.Admin.EnrolCode";
 /// The audit log.
 pub const AUDIT: &str = "org.otpd.Admin.Audit";
 /// The daemon's own health.
@@ -111,7 +113,7 @@ pub struct Accounts {
     pub more: bool,
 }
 
-/// Parameters of `Reset`.
+/// Parameters of `Reset` and `EnrolCode`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResetParameters {
@@ -126,6 +128,15 @@ pub struct ResetParameters {
 pub struct WasReset {
     /// How many devices were retired.
     pub retired: u32,
+}
+
+/// Result of `EnrolCode`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EnrolCode {
+    /// Two groups of four.
+    pub enrol_code: Secret,
+    /// Unix seconds.
+    pub expires: i64,
 }
 
 /// Parameters of `Audit`.

@@ -276,6 +276,8 @@ fn the_admin_interface_is_its_types() {
             ("Accounts)", keys(&admin::Accounts { accounts: vec![], more: false })),
             ("Reset(", keys(&admin::ResetParameters { user: text(), code: None })),
             ("Reset)", keys(&admin::WasReset { retired: 1 })),
+            ("EnrolCode(", keys(&admin::ResetParameters { user: "alice".into(), code: None })),
+            ("EnrolCode)", keys(&admin::EnrolCode { enrol_code: Secret::new("x".into()), expires: 1 })),
             ("Audit(", keys(&admin::AuditParameters::default())),
             ("Audit)", keys(&admin::Audit { events: vec![], more: false })),
             ("Doctor(", BTreeSet::new()),

@@ -8,15 +8,16 @@ use otpd_core::account::NewDevice;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::device::Use;
+use otpd_core::enrol::Enrolment;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::mark::Mark;
 use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
-use otpd_core::recovery::Mark;
 use otpd_core::recovery::Sheet;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
@@ -136,6 +137,8 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         account.announce = Some("hello".into());
         account.recovery = Sheet::new([Mark([1; 16]), Mark([2; 16])]);
         let _ = account.recover(Mark([2; 16]), NOW);
+        account.enrolment = Some(Enrolment::begin(Mark([3; 16]), NOW));
+        assert!(!account.enrol(Mark([4; 16]), NOW));
         let new = NewDevice {
             name: DeviceName::new("téléphone").unwrap(),
             key: SealedKey(vec![]),

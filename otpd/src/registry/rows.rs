@@ -8,7 +8,9 @@ use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::device::State;
 use otpd_core::device::Use;
+use otpd_core::enrol::Enrolment;
 use otpd_core::event::Event;
+use otpd_core::mark::Mark;
 use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
@@ -74,8 +76,10 @@ pub(crate) fn create(connection: &Connection, who: &Identity) -> Result<Account,
 
 /// Writes what differs between `before` and `after`.
 pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -> Result<(), RegistryError> {
-    let own =
-        |account: &Account| (account.next_device, account.grace_since, account.stepped_up, account.recovered);
+    let own = |account: &Account| {
+        let Account { next_device, grace_since, stepped_up, recovered, enrolment, .. } = account;
+        (*next_device, *grace_since, *stepped_up, *recovered, *enrolment)
+    };
     if own(before) != own(after) || before.announce != after.announce || before.recovery != after.recovery {
         save_account(connection, after)?;
     }
@@ -188,7 +192,14 @@ fn account_of(row: &Row<'_>, who: &Identity) -> rusqlite::Result<Account> {
     let recovery: Option<Vec<u8>> = row.get("recovery")?;
     account.recovery = Sheet::from_bytes(&recovery.unwrap_or_default()).ok_or_else(|| damaged("recovery"))?;
     account.recovered = row.get::<_, Option<i64>>("recovered")?.map(UnixTime);
+    account.enrolment = enrolment_of(row)?;
     Ok(account)
+}
+
+fn enrolment_of(row: &Row<'_>) -> rusqlite::Result<Option<Enrolment>> {
+    let Some(mark) = row.get("enrol")? else { return Ok(None) };
+    let (expires, tries) = (UnixTime(row.get("enrol_until")?), row.get("enrol_tries")?);
+    Ok(Some(Enrolment { mark: Mark(mark), expires, tries }))
 }
 
 fn live_devices(connection: &Connection, account: AccountId) -> Result<Vec<Device>, RegistryError> {
@@ -239,7 +250,7 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
     let mut statement = connection
         .prepare_cached(
             "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5, recovery = ?6,
-                recovered = ?7 WHERE id = ?1",
+                recovered = ?7, enrol = ?8, enrol_until = ?9, enrol_tries = ?10 WHERE id = ?1",
         )
         .map_err(unavailable)?;
     let done = statement.execute(params![
@@ -250,6 +261,9 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
         account.announce,
         Some(account.recovery.to_bytes()).filter(|bytes| !bytes.is_empty()),
         account.recovered.map(|at| at.0),
+        account.enrolment.map(|enrolment| enrolment.mark.0),
+        account.enrolment.map(|enrolment| enrolment.expires.0),
+        account.enrolment.map(|enrolment| enrolment.tries),
     ]);
     done.map(drop).map_err(unavailable)
 }

@@ -17,7 +17,10 @@ CREATE TABLE account (
     stepped_up  INTEGER,
     announce    TEXT,
     recovery    BLOB,
-    recovered   INTEGER
+    recovered   INTEGER,
+    enrol       BLOB,
+    enrol_until INTEGER,
+    enrol_tries INTEGER
 ) STRICT;
 
 CREATE TABLE device (

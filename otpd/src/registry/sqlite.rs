@@ -323,7 +323,7 @@ const COUNT_ACTIVE: &str = "SELECT count(*) FROM device WHERE state = 'active' A
 const RETIRE_ALL: &str = "UPDATE device SET state = 'retired', key = x'', retired = ?2, retired_by = ?3 \
     WHERE state <> 'retired' AND account IN (SELECT id FROM account WHERE name = ?1)";
 const DETACH_NAME: &str = "UPDATE account SET former = format('%s (uid %d)', name, uid), uid = NULL, name = NULL, \
-    recovery = NULL, recovered = NULL WHERE name = ?1";
+    recovery = NULL, recovered = NULL, enrol = NULL WHERE name = ?1";
 /// The row of another name keeps its devices: with a name and no uid it matches nobody, so its owner is refused rather
 /// than let in without a code, until root clears that as well.
 const FREE_UID: &str = "UPDATE account SET uid = NULL WHERE uid = ?1";

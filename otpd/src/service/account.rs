@@ -227,7 +227,7 @@ impl Parties {
         ))
     }
 
-    fn standing(&self, grace_since: Option<UnixTime>, now: UnixTime) -> Standing {
+    pub(super) fn standing(&self, grace_since: Option<UnixTime>, now: UnixTime) -> Standing {
         let groups = &self.account.groups;
         self.settings.policy.standing(self.who().name.as_str(), groups, grace_since, now)
     }

@@ -8,6 +8,7 @@ use otpd_core::check::Verdict;
 use otpd_core::check::check;
 use otpd_core::code::Code;
 use otpd_core::device::Use;
+use otpd_core::enrol::EnrolCode;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -122,6 +123,7 @@ impl<R: Registry> Service<R> {
         let decided = self.registry.change(&person.identity, move |account, journal| match &typed {
             Typed::Code(code) => deciding.decide(account, code, &keys, now, journal),
             Typed::RecoveryCode(code) => Ok(deciding.recover(account, code, &keys, now, journal)),
+            Typed::EnrolCode(code) => Ok(deciding.enrol(account, code, &keys, now, journal)),
         });
         match decided {
             Err(RegistryError::Conflict) => self.refuse_conflict(&scene, now, Kind::Login),
@@ -289,6 +291,8 @@ enum Typed {
     Code(Code),
     /// A recovery code.
     RecoveryCode(RecoveryCode),
+    /// An enrol code.
+    EnrolCode(EnrolCode),
 }
 
 impl Typed {
@@ -297,13 +301,15 @@ impl Typed {
         if let Ok(code) = Code::parse(typed) {
             return Ok(Self::Code(code));
         }
-        match (RecoveryCode::parse(typed), from) {
+        let other = RecoveryCode::parse(typed).ok().map(Self::RecoveryCode);
+        let other = other.or_else(|| EnrolCode::parse(typed).map(Self::EnrolCode));
+        match (other, from) {
             // Any process of the user could try here, and lock screens are no place to be locked out of.
-            (Ok(_), From::Own) => {
+            (Some(_), From::Own) => {
                 Err("A recovery code is not taken here, but at an SSH, sudo or console login.")
             }
-            (Ok(code), From::Local | From::Remote(_)) => Ok(Self::RecoveryCode(code)),
-            (Err(_), _) => {
+            (Some(other), From::Local | From::Remote(_)) => Ok(other),
+            (None, _) => {
                 Err("That is no code. A code is 6 to 8 digits, a recovery code 16 letters and digits.")
             }
         }
@@ -504,7 +510,7 @@ fn believed(login: &Login, from: From) -> Login {
 }
 
 const NO_DEVICE: &str =
-    "A device is required and none is bound; an administrator binds one with otpctl bind.";
+    "A device is required and none is bound. An administrator has a code for you: otpctl enrol-code.";
 
 /// Characters.
 const LONGEST_FACT: usize = 64;

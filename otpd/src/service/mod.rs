@@ -3,6 +3,7 @@
 pub mod account;
 pub mod admin;
 pub mod bind;
+pub mod enrol;
 pub mod export;
 pub mod import;
 pub mod login;

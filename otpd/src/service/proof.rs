@@ -81,7 +81,7 @@ impl<R: Registry> Service<R> {
             self.registry.record(parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted))?;
             return Err(Failure::not_permitted());
         }
-        if request == Request::Begin {
+        if matches!(request, Request::Begin | Request::EnrolCode) {
             return self.registry.change_or_create(parties.who(), decide).map_err(conflict)?;
         }
         let done = self.registry.change(parties.who(), decide).map_err(conflict)?;

@@ -70,7 +70,7 @@ impl Scene {
         let lane = self.lane(account, now);
         let mut event = self.event(now, Kind::Login, Decision::Refuse, Reason::CodeWrong);
         event.lane = Some(lane);
-        let mark = keys.mark(account.id, code);
+        let mark = keys.mark(account.id, code.expose_symbols());
         let next = match account.recover(mark, now) {
             Some(Spent::Now { number }) => {
                 event.decision = Decision::Accept;
@@ -120,7 +120,7 @@ fn notice(account: &Account, now: UnixTime) -> String {
 pub(super) fn issue(account: &mut Account, keys: &Keys) -> Result<Vec<Secret>, KeyError> {
     let codes = new_recovery_codes()?;
     let id: AccountId = account.id;
-    account.recovery = Sheet::new(codes.iter().map(|code| keys.mark(id, code)));
+    account.recovery = Sheet::new(codes.iter().map(|code| keys.mark(id, code.expose_symbols())));
     Ok(codes.iter().map(|code| Secret::new(code.expose_grouped().to_string())).collect())
 }
 

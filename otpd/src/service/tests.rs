@@ -16,6 +16,7 @@ use otpd_proto::admin::ResetParameters;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
+mod enrol;
 mod import;
 mod recover;
 

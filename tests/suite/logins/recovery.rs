@@ -99,3 +99,21 @@ fn sudo_takes_one_where_wrong_codes_have_locked_the_lane() {
     let status = bed.run_as("alice", "otpctl", &["status"]).ok().stdout;
     assert!(status.contains("Rebind    needed") && status.contains("9 recovery codes are left"), "{status}");
 }
+
+#[test]
+fn who_must_have_a_device_and_was_reset_gets_in_with_an_enrol_code_and_binds_one() {
+    let mut bed = Testbed::with("[policy]\nrequire_everyone = true\n");
+    bed.user("alice");
+    bed.stack("sshd", STACK);
+    bed.bind("alice", "phone");
+    let shown = bed.run("otpctl", &["reset", "alice", "--yes"]).ok().stdout;
+    let code =
+        shown.lines().find_map(|line| line.strip_prefix("Enrol code: ")).unwrap_or_else(|| panic!("{shown}"));
+    let sshd = Sshd::start(&bed, "");
+    let refused = sshd.login("alice", &[PASSWORD, "123456"]);
+    assert!(refused.code != 0 && refused.stderr.contains("otpctl enrol-code"), "{refused:?}");
+    assert_eq!(sshd.login("alice", &[PASSWORD, code]).stdout, "in as alice\n", "{}", sshd.log());
+    assert_ne!(sshd.login("alice", &[PASSWORD, code]).code, 0);
+    let (phone, _) = first_phone(&bed);
+    assert_eq!(sshd.login("alice", &[PASSWORD, &phone.code(0)]).stdout, "in as alice\n", "{}", sshd.log());
+}

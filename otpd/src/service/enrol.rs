@@ -1,0 +1,90 @@
+//! Enrol codes: the way in for who must have a device and has none.
+
+use std::sync::Arc;
+
+use otpd_core::account::Account;
+use otpd_core::enrol::EnrolCode;
+use otpd_core::enrol::Enrolment;
+use otpd_core::event::Decision;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::registry::Journal;
+use otpd_core::registry::Registry;
+use otpd_core::time::UnixTime;
+use otpd_proto::Secret;
+use otpd_proto::admin as wire;
+use otpd_proto::login::Next;
+
+use super::Failure;
+use super::Service;
+use super::login::Scene;
+use super::proof::Asked;
+use crate::keys::Keys;
+use crate::keys::new_enrol_code;
+use crate::peer::Peer;
+use crate::permit::Request;
+
+impl<R: Registry> Service<R> {
+    /// Makes an enrol code; one of before is void.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn enrol_code(
+        &self,
+        peer: Peer,
+        call: &wire::ResetParameters,
+        now: UnixTime,
+    ) -> Result<wire::EnrolCode, Failure> {
+        let parties = self.parties(peer, Some(&call.user))?;
+        let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
+        let asked =
+            Asked { request: Request::EnrolCode, kind: Kind::EnrolCode, code: call.code.as_ref(), now };
+        self.change_permitted(&parties, &asked, move |account, _| {
+            let user = &deciding.who().name;
+            if account.is_protected() {
+                let say = format!("{user} has a device. If every device is lost: otpctl reset {user}");
+                return Err(Failure::refused(Reason::HasDevice, say));
+            }
+            if !deciding.standing(account.grace_since, now).is_demanded(now) {
+                let say = format!("{user} needs no code to log in: {user} runs otpctl bind");
+                return Err(Failure::refused(Reason::Optional, say));
+            }
+            let code = new_enrol_code()?;
+            let enrolment = Enrolment::begin(keys.mark(account.id, code.expose_symbols()), now);
+            account.enrolment = Some(enrolment);
+            Ok(wire::EnrolCode {
+                enrol_code: Secret::new(code.expose_grouped().to_string()),
+                expires: enrolment.expires.0,
+            })
+        })
+    }
+}
+
+impl Scene {
+    /// The whole decision about an enrol code, inside one change of the account; `None`: none waits for it.
+    pub(super) fn enrol(
+        &self,
+        account: &mut Account,
+        code: &EnrolCode,
+        keys: &Keys,
+        now: UnixTime,
+        journal: &mut Journal,
+    ) -> Option<Next> {
+        if account.enrolment.is_none() && !account.is_protected() {
+            return None;
+        }
+        let mut event = self.event(now, Kind::Login, Decision::Refuse, Reason::CodeWrong);
+        event.lane = Some(self.lane(account, now));
+        event.device = Some("enrol code".into());
+        let next = if account.enrol(keys.mark(account.id, code.expose_symbols()), now) {
+            event.decision = Decision::Accept;
+            event.reason = Reason::Ok;
+            let notice = "This code let you in once. Bind a device now: otpctl bind".to_owned();
+            Next::Accept { device: "enrol code".into(), notice: Some(notice) }
+        } else {
+            self.wrong(now)
+        };
+        journal.record(event);
+        Some(next)
+    }
+}
