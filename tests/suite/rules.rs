@@ -181,7 +181,7 @@ fn users_mixed_between_start_and_answer_gain_nothing() {
     let mixed = json!({"login": {"user": "bob", "service": "sshd"}, "answer": alices.code(0)});
     assert_eq!(daemon.login("org.otpd.Login.Answer", &mixed).unwrap()["step"]["next"], "refuse");
     // An answer is judged by what it carries itself: a service that never asks is not believed because of Start.
-    let other = json!({"login": {"user": "bob", "service": "sshd"}, "answer": "not a code"});
+    let other = json!({"login": {"user": "bob", "service": "sshd"}, "answer": "no code"});
     assert_eq!(daemon.login("org.otpd.Login.Answer", &other).unwrap()["step"]["next"], "refuse");
     assert_eq!(bed.last_event("bob")["reason"], "code_malformed");
     let status = bed.run("otpctl", &["--json", "status", "bob"]).ok().json();

@@ -2,9 +2,9 @@
 """Calls otpd with the Varlink client of the package `varlink`, and holds every reply and every
 error against the interface that otpd itself describes: no field missing, unknown or of another type.
 
-introspect.py ACCOUNT LOGIN USER
-Runs as root on the two sockets and binds devices for USER, who has none. Prints JSON: the
-descriptions, and the methods that answered, by interface.
+introspect.py ACCOUNT LOGIN USER REQUIRED
+Runs as root on the two sockets and binds devices for USER, who has none. REQUIRED is somebody
+who must have a device. Prints JSON: the descriptions, and the methods that answered, by interface.
 """
 import json
 import subprocess
@@ -140,7 +140,7 @@ def log_in(connection, user, key, recovery_code):
     assert connection.Account(login)["step"]["next"] == "refuse"
 
 
-account_address, login_address, user = sys.argv[1:]
+account_address, login_address, user, required = sys.argv[1:]
 interfaces = {}
 with varlink.Client(account_address) as client, varlink.Client(login_address) as login_client:
     for one in (client, login_client):
@@ -170,5 +170,6 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert account.Off(user=user)["retired"] == 2
     assert admin.Reset(user=user)["retired"] == 0
     assert error_of(admin.EnrolCode, user=user).parameters()["reason"] == "optional"
+    assert len(admin.EnrolCode(user=required)["enrol_code"]) == len("ABCD-EFGH")
 
 print(json.dumps({"described": described, "called": called}))

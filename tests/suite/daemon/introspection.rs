@@ -6,12 +6,15 @@ use serde_json::Value;
 
 #[test]
 fn another_varlink_client_reads_calls_and_checks_every_interface() {
-    let mut bed = Testbed::new();
+    let mut bed = Testbed::without_daemon();
     bed.user("alice");
+    bed.user("bob");
+    bed.configure("[policy]\nrequire_groups = [\"bob\"]\n");
+    bed.start();
     let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/introspect.py");
     let socket = |name| format!("unix:{}/{name}", otpd_proto::RUNTIME_DIR);
     let (account, login) = (socket(otpd_proto::ACCOUNT_SOCKET), socket(otpd_proto::LOGIN_SOCKET));
-    let output = bed.run(&python(), &[tool, &account, &login, "alice"]).ok();
+    let output = bed.run(&python(), &[tool, &account, &login, "alice", "bob"]).ok();
     let seen = output.json();
     for (name, text) in otpd_proto::service::DESCRIPTIONS {
         assert_eq!(seen["described"][*name], *text, "{name} is not described as in its file");
