@@ -40,8 +40,9 @@ pub(crate) fn text(confirmed: &Confirmed, user: Option<&str>, clock: &Clock) -> 
             Line::new()
                 .plain("Login protection is ")
                 .then(Tone::Good, "on")
-                .plain(format!(" for {account}: logins with pam_otp in their PAM stack now ask")),
-            "for a code after the password. Try one in a second session before closing this.".into(),
+                .plain(format!(" for {account}.")),
+            "Logins with pam_otp in their PAM stack now ask for a code after the password.".into(),
+            "Try one in a second session before closing this.".into(),
             Line::new(),
         ]);
         if let Some(codes) = &confirmed.recovery_codes {

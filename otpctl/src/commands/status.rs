@@ -7,7 +7,7 @@ use otpd_proto::account::Status;
 use otpd_proto::account::StatusParameters;
 
 use super::Session;
-use super::codes;
+use super::count;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
@@ -65,7 +65,7 @@ fn devices(status: &Status) -> Line {
 fn recovery(status: &Status) -> Line {
     match status.recovery_codes.len() {
         0 => Line::new().then(if status.protected { Tone::Warn } else { Tone::Plain }, "no codes"),
-        left => codes::left_in_words(left).into(),
+        left => format!("{} left", count(u32::try_from(left).unwrap_or(u32::MAX), "code", "codes")).into(),
     }
 }
 
@@ -96,8 +96,7 @@ fn requirement(requirement: &Requirement, is_protected: bool, clock: &Clock) -> 
 }
 
 fn failures(lane: &Lane, clock: &Clock) -> Line {
-    let wrong =
-        format!("{}: {}", lane_name(&lane.lane), super::count(lane.failures, "wrong code", "wrong codes"));
+    let wrong = format!("{}: {}", lane_name(&lane.lane), count(lane.failures, "wrong code", "wrong codes"));
     match lane.until {
         _ if lane.closed => Line::new().plain(wrong).plain(", ").then(Tone::Bad, "closed"),
         Some(until) if until > clock.now() => {
@@ -139,7 +138,7 @@ fn advice(status: &Status) -> Option<&'static str> {
     } else if status.protected && status.recovery_codes.is_empty() {
         Some("For the day when every device is lost: otpctl codes new")
     } else if status.protected && status.active_devices == 1 {
-        Some("If this device is lost, so is the way in. Add a second one: otpctl bind")
+        Some("In case this device is lost, add a second one: otpctl bind")
     } else {
         None
     }

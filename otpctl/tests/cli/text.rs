@@ -17,7 +17,7 @@ fn a_healthy_account_is_shown_calmly() {
 alice: login protection is on
 
   Devices   2 active
-  Recovery  9 recovery codes are left
+  Recovery  9 codes left
   Required  no
   Clock     2023-11-14 22:13:20 UTC, synchronised
 ";
