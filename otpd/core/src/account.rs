@@ -86,6 +86,8 @@ pub struct NewDevice {
     pub key: SealedKey,
     /// How it makes codes.
     pub parameters: Parameters,
+    /// The counter of its next code, if it counts.
+    pub counter: Option<u64>,
     /// The active device it takes over from.
     pub replaces: Option<DeviceId>,
     /// Who begins it.
@@ -293,7 +295,8 @@ impl Account {
             parameters: new.parameters,
             drift: 0,
             leaning: 0,
-            last_step: None,
+            last_step: new.counter.and_then(|counter| Step(counter).at(-1)),
+            needs_resync: false,
             created: now,
             created_by: new.by,
             created_from: new.from,
@@ -341,7 +344,9 @@ impl Account {
         let id = self.begin(new, now)?;
         if let Some(device) = self.device_mut(id) {
             device.drift = drift.clamp(-Device::MAX_DRIFT, Device::MAX_DRIFT);
-            device.last_step = last_step.max(Some(device.centre(now)));
+            // A counter knows no time: what was used is all that is known of it.
+            let reached = if device.parameters.counts() { None } else { Some(device.centre(now)) };
+            device.last_step = last_step.max(reached);
         }
         self.activate(id, now, &by);
         Ok(id)

@@ -65,6 +65,23 @@ pub enum Verdict {
     Closed,
 }
 
+/// What became of two codes in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Resync {
+    /// They were; the device is set right.
+    Done {
+        /// Steps that its clock is ahead of ours now, or codes that it was ahead of what we knew.
+        moved: i64,
+    },
+    /// They are not two codes in a row, or too far away.
+    Wrong,
+    /// Not looked at: the lane waits until then.
+    Wait(UnixTime),
+    /// Not looked at: the lane is closed.
+    Closed,
+}
+
 /// Checks `code` against every active device and writes down what follows from it.
 ///
 /// # Errors
@@ -106,6 +123,75 @@ pub fn check<O: Opener>(
         Verdict::ClockWentBack { .. } | Verdict::Wait(_) | Verdict::Closed => {}
     }
     Ok(verdict)
+}
+
+/// Sets a device right whose clock is far off, or whose counter is: `first` and `second` are two codes that it showed one
+/// after the other. Both are spent, on every device that they match. Counted like a wrong code if they are not: the
+/// odds of a guesser are those of one code squared.
+///
+/// # Errors
+/// A key could not be opened; the account is unchanged then.
+pub fn resync<O: Opener>(
+    account: &mut Account,
+    id: DeviceId,
+    codes: [&Code; 2],
+    lane: Lane,
+    now: UnixTime,
+    keys: &O,
+) -> Result<Resync, O::Error> {
+    match account.lane_mut(lane).gate(now) {
+        Gate::Open => {}
+        Gate::Wait(until) => return Ok(Resync::Wait(until)),
+        Gate::Closed => return Ok(Resync::Closed),
+    }
+    let Some(device) = account.active().find(|device| device.id == id) else { return Ok(Resync::Wrong) };
+    let Some(reached) = in_a_row(account, device, codes, now, keys)? else {
+        account.lane_mut(lane).fail(now);
+        account.set_refusal(lane, Some(Refusal { at: now, spent: false }));
+        return Ok(Resync::Wrong);
+    };
+    let moved = device.ahead(reached, now);
+    for code in codes {
+        for look in look_at_all(account, code, now, keys)? {
+            if let (Some(step), Some(device)) = (look.fresh, account.device_mut(look.device)) {
+                device.spend(step, now);
+            }
+        }
+    }
+    if let Some(device) = account.device_mut(id) {
+        device.set_right(reached, now);
+    }
+    account.lane_mut(lane).clear();
+    account.set_refusal(lane, None);
+    Ok(Resync::Done { moved })
+}
+
+/// The step of the second of two codes in a row, if both are unspent and within reach.
+fn in_a_row<O: Opener>(
+    account: &Account,
+    device: &Device,
+    [first, second]: [&Code; 2],
+    now: UnixTime,
+    keys: &O,
+) -> Result<Option<Step>, O::Error> {
+    let key = keys.open(account, device)?;
+    let Ok(generator) = Generator::new(&key, device.parameters) else { return Ok(None) };
+    let steps: Vec<Step> = if device.parameters.counts() {
+        counters(device.centre(now), RESYNC_AHEAD).collect()
+    } else {
+        let here = now.step(device.parameters.period());
+        (NEAR.saturating_neg().saturating_sub(1)..=NEAR).filter_map(|offset| here.at(offset)).collect()
+    };
+    let firsts: Vec<bool> = steps.iter().map(|step| generator.matches(first, *step)).collect();
+    let seconds: Vec<bool> = steps.iter().map(|step| generator.matches(second, *step)).collect();
+    let pairs = firsts.iter().zip(seconds.iter().zip(&steps).skip(1));
+    let found = pairs.filter(|(first, (second, _))| **first && **second).map(|(_, (_, step))| *step);
+    Ok(found.filter(|step| device.last_step.is_none_or(|last| step.distance(last) > 1)).last())
+}
+
+/// So many counters from the next one on.
+fn counters(next: Step, count: u64) -> impl Iterator<Item = Step> {
+    (next.0..next.0.saturating_add(count)).map(Step)
 }
 
 /// Checks the code that is to prove a pending device, and spends it: within the window of a device whose clock is
@@ -167,6 +253,13 @@ fn look_at<O: Opener>(
     // A key and parameters from our own constructors are always taken; if not, the device has no code.
     let Ok(generator) = Generator::new(&key, device.parameters) else { return Ok(look) };
     let centre = device.centre(now);
+    if device.parameters.counts() {
+        let ahead = generator.matching(code, counters(centre, LOOK_AHEAD));
+        // The furthest, if there is more than one: none of them is accepted again then.
+        look.fresh = ahead.last().copied().filter(|_| !device.needs_resync);
+        look.spent = generator.matching(code, device.last_step.into_iter()).last().copied();
+        return Ok(look);
+    }
     for offset in generator.offsets(code, centre, WINDOW) {
         let Some(step) = centre.at(offset) else { continue };
         if device.last_step.is_some_and(|last| step <= last) {
@@ -189,8 +282,14 @@ fn look_around<O: Opener>(
     for device in account.active() {
         let key = keys.open(account, device)?;
         let Ok(generator) = Generator::new(&key, device.parameters) else { continue };
-        let offsets = generator.offsets(code, device.centre(now), NEAR);
-        near = near.or(offsets.first().map(|offset| (device.id, *offset)));
+        let centre = device.centre(now);
+        let distance = if device.parameters.counts() {
+            let ahead = generator.matching(code, counters(centre, RESYNC_AHEAD));
+            ahead.first().map(|step| step.distance(centre))
+        } else {
+            generator.offsets(code, centre, NEAR).first().copied()
+        };
+        near = near.or(distance.map(|distance| (device.id, distance)));
     }
     Ok(near)
 }
@@ -223,9 +322,12 @@ fn all_ahead(account: &Account, now: UnixTime) -> Option<DeviceId> {
     account.active().all(|device| is_ahead(device, now)).then_some(first)
 }
 
-/// When a device whose current code is spent shows the next one.
+/// When a device whose current code is spent shows the next one: one that counts, at once.
 #[must_use]
 pub fn next_code(device: &Device, now: UnixTime) -> UnixTime {
+    if device.parameters.counts() {
+        return now;
+    }
     let centre = device.centre(now);
     let next = device.last_step.map_or(centre, |last| last.max(centre)).at(1).unwrap_or(centre);
     // The device's steps begin when ours do; only their numbers differ, by the drift.
@@ -236,6 +338,9 @@ pub fn next_code(device: &Device, now: UnixTime) -> UnixTime {
 fn offset_seconds(account: &Account, id: DeviceId, step: Step, now: UnixTime) -> i64 {
     let Some(device) = account.devices.iter().find(|device| device.id == id) else { return 0 };
     let period = device.parameters.period();
+    if device.parameters.counts() {
+        return 0;
+    }
     step.distance(now.step(period)).saturating_mul(i64::from(period))
 }
 
@@ -243,8 +348,14 @@ fn offset_seconds(account: &Account, id: DeviceId, step: Step, now: UnixTime) ->
 /// way and slow fingers; phones and boxes are off by some seconds each, hence one on either side.
 const WINDOW: i64 = 1;
 
+/// Codes of a device that counts among which two in a row are looked for. The odds of a guess are 100 in 10^12.
+const RESYNC_AHEAD: u64 = 100;
+
 /// How far off a refused code is still recognised, for the audit log.
 const NEAR: i64 = 10;
+
+/// Codes of a device that counts, from its next one on, that are accepted (RFC 4226, 7.4: s).
+const LOOK_AHEAD: u64 = 10;
 
 #[cfg(test)]
 mod tests;

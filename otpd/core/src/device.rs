@@ -77,8 +77,10 @@ pub struct Device {
     pub drift: i8,
     /// Offset of the last accepted code from `drift`; two alike in a row move the drift.
     pub leaning: i8,
-    /// The newest spent step: only greater ones are accepted, ever.
+    /// The newest spent step, or counter: only greater ones are accepted, ever.
     pub last_step: Option<Step>,
+    /// It counts, and its counter may have gone back (the registry was restored): two codes in a row are needed first.
+    pub needs_resync: bool,
     /// When it was begun.
     pub created: UnixTime,
     /// By whom.
@@ -105,9 +107,12 @@ impl Device {
         matches!(self.state, State::Pending { expires, .. } if now < expires)
     }
 
-    /// The step that a punctual code of this device has now.
+    /// The step that a punctual code of this device has now; of one that counts, the counter of its next code.
     #[must_use]
     pub fn centre(&self, now: UnixTime) -> Step {
+        if self.parameters.counts() {
+            return self.last_step.map_or(Step(0), |last| last.at(1).unwrap_or(last));
+        }
         let step = now.step(self.parameters.period());
         step.at(i64::from(self.drift)).unwrap_or(step)
     }
@@ -115,6 +120,10 @@ impl Device {
     /// Spends `step` and learns from it how far the device's clock is off. One late code is only slow fingers; two
     /// in a row with the same offset move the drift by one step.
     pub fn spend(&mut self, step: Step, now: UnixTime) {
+        if self.parameters.counts() {
+            self.last_step = self.last_step.max(Some(step));
+            return;
+        }
         let offset = i8::try_from(step.distance(self.centre(now)).signum()).unwrap_or(0);
         if offset != 0 && offset == self.leaning {
             self.drift = self.drift.saturating_add(offset).clamp(-Self::MAX_DRIFT, Self::MAX_DRIFT);
@@ -123,6 +132,26 @@ impl Device {
             self.leaning = offset;
         }
         self.last_step = Some(self.last_step.map_or(step, |last| last.max(step)));
+    }
+
+    /// How far `step` is from what this box would expect: from the step of our clock, or from the next code's counter.
+    #[must_use]
+    pub fn ahead(&self, step: Step, now: UnixTime) -> i64 {
+        let expected =
+            if self.parameters.counts() { self.centre(now) } else { now.step(self.parameters.period()) };
+        step.distance(expected)
+    }
+
+    /// Spends `step`, which the device shows now as two codes in a row have proven, and stores the drift of its clock.
+    pub fn set_right(&mut self, step: Step, now: UnixTime) {
+        if !self.parameters.counts() {
+            let furthest = i64::from(Self::MAX_DRIFT);
+            let ahead = self.ahead(step, now).clamp(furthest.saturating_neg(), furthest);
+            self.drift = i8::try_from(ahead).unwrap_or(0);
+        }
+        self.leaning = 0;
+        self.needs_resync = false;
+        self.last_step = self.last_step.max(Some(step));
     }
 
     /// Takes an active device out of use for good. The sealed key goes too; the row stays.

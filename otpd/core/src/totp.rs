@@ -1,4 +1,4 @@
-//! TOTP (RFC 6238) on totp-rs, one step at a time.
+//! TOTP (RFC 6238) on totp-rs, one step at a time; and HOTP (RFC 4226), which is the same with a counter for the step.
 //!
 //! totp-rs probes the oldest step of a window first and would refuse a good code whose older twin is used up, so
 //! the window is walked here: every step of it, always, whatever matched before.
@@ -57,7 +57,27 @@ impl FromStr for Algorithm {
 pub struct Parameters {
     algorithm: Algorithm,
     digits: u8,
-    period: u16,
+    moving: Moving,
+}
+
+/// What makes a device's codes change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moving {
+    /// Time (TOTP): every so many seconds.
+    Time(u16),
+    /// Each code shown (HOTP).
+    Events,
+}
+
+impl Moving {
+    /// As stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time(_) => "totp",
+            Self::Events => "hotp",
+        }
+    }
 }
 
 /// Parameters outside what is supported.
@@ -75,18 +95,39 @@ pub enum BadParameters {
 }
 
 impl Parameters {
-    /// Checks the ranges: 6 to 8 digits, 15 to 120 seconds.
+    /// Of a device that follows the time. Checks the ranges: 6 to 8 digits, 15 to 120 seconds.
     ///
     /// # Errors
     /// [`BadParameters`].
     pub fn new(algorithm: Algorithm, digits: u8, period: u16) -> Result<Self, BadParameters> {
+        Self::checked(algorithm, digits, Moving::Time(period))
+    }
+
+    /// Of a device that counts its codes. Checks the range: 6 to 8 digits.
+    ///
+    /// # Errors
+    /// [`BadParameters`].
+    pub fn counting(algorithm: Algorithm, digits: u8) -> Result<Self, BadParameters> {
+        Self::checked(algorithm, digits, Moving::Events)
+    }
+
+    /// As stored and sent: a period of 0 is that of a device that counts.
+    ///
+    /// # Errors
+    /// [`BadParameters`].
+    pub fn with_period(algorithm: Algorithm, digits: u8, period: u16) -> Result<Self, BadParameters> {
+        let moving = if period == 0 { Moving::Events } else { Moving::Time(period) };
+        Self::checked(algorithm, digits, moving)
+    }
+
+    fn checked(algorithm: Algorithm, digits: u8, moving: Moving) -> Result<Self, BadParameters> {
         if !(6..=8).contains(&digits) {
             return Err(BadParameters::Digits);
         }
-        if !(15..=120).contains(&period) {
+        if matches!(moving, Moving::Time(period) if !(15..=120).contains(&period)) {
             return Err(BadParameters::Period);
         }
-        Ok(Self { algorithm, digits, period })
+        Ok(Self { algorithm, digits, moving })
     }
 
     /// The hash.
@@ -101,23 +142,39 @@ impl Parameters {
         self.digits
     }
 
-    /// Seconds of a step.
+    /// What makes the codes change.
+    #[must_use]
+    pub fn moving(self) -> Moving {
+        self.moving
+    }
+
+    /// Seconds of a step; 0 for a device that counts.
     #[must_use]
     pub fn period(self) -> u16 {
-        self.period
+        match self.moving {
+            Moving::Time(period) => period,
+            Moving::Events => 0,
+        }
+    }
+
+    /// Whether the device counts its codes (HOTP).
+    #[must_use]
+    pub fn counts(self) -> bool {
+        self.moving == Moving::Events
     }
 }
 
 impl Default for Parameters {
     /// What every app supports: SHA-1, 6 digits, 30 seconds.
     fn default() -> Self {
-        Self { algorithm: Algorithm::Sha1, digits: 6, period: 30 }
+        Self { algorithm: Algorithm::Sha1, digits: 6, moving: Moving::Time(30) }
     }
 }
 
 /// Makes and compares the codes of one key.
 pub struct Generator {
     totp: totp_rs::Totp,
+    /// For a counter any period does: totp-rs is given the time at which the step with the counter's number begins.
     period: u16,
 }
 
@@ -137,15 +194,19 @@ impl Generator {
             Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
             Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
         };
+        let period = match parameters.moving {
+            Moving::Time(period) => period,
+            Moving::Events => 1,
+        };
         let totp = totp_rs::Builder::new()
             .with_algorithm(algorithm)
             .with_digits(parameters.digits)
-            .with_step_duration(u64::from(parameters.period))
+            .with_step_duration(u64::from(period))
             .with_skew(0)
             .with_secret(totp_rs::Secret::new(key.expose_bytes().into()))
             .build()
             .map_err(|error| GeneratorError(error.to_string()))?;
-        Ok(Self { totp, period: parameters.period })
+        Ok(Self { totp, period })
     }
 
     /// Whether `code` is the one of `step`, in constant time.
@@ -154,6 +215,11 @@ impl Generator {
         step.0
             .checked_mul(u64::from(self.period))
             .is_some_and(|time| self.totp.check(code.expose_digits(), time).is_some())
+    }
+
+    /// Those of `steps` that have this code. All of them are computed whatever matches.
+    pub fn matching(&self, code: &Code, steps: impl Iterator<Item = Step>) -> Vec<Step> {
+        steps.filter(|step| self.matches(code, *step)).collect()
     }
 
     /// The offsets from `centre` in `-reach..=reach` at which `code` is the right one, nearest first, the earlier
@@ -208,16 +274,19 @@ mod tests {
         assert_eq!(checked, 18);
     }
 
-    /// `count code` a line, from appendix D: a HOTP counter is a step here.
+    /// `count code` a line, from appendix D.
     #[test]
     fn rfc_4226_vectors_hold() {
         let mut checked = 0;
-        let generator = Generator::new(&key(b"12345678901234567890"), Parameters::default()).unwrap();
+        let counting = Parameters::counting(Algorithm::Sha1, 6).unwrap();
+        let generator = Generator::new(&key(b"12345678901234567890"), counting).unwrap();
         for line in include_str!("../../../tests/vectors/rfc4226.txt").lines() {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let [count, code] = fields[..] else { continue };
             let Ok(count) = count.parse() else { continue };
             assert_eq!(generator.code_at(Step(count)), code);
+            let all = generator.matching(&Code::parse(code).unwrap(), (0..10).map(Step));
+            assert_eq!(all, [Step(count)]);
             checked += 1;
         }
         assert_eq!(checked, 10);

@@ -320,6 +320,7 @@ fn bind(
         name: name.clone(),
         key: keys.seal(account.id, DeviceId(account.next_device), &key)?,
         parameters: staged.parameters,
+        counter: None,
         replaces: None,
         by: by.to_owned(),
         from: "import".to_owned(),

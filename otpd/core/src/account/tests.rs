@@ -16,6 +16,7 @@ fn new(name: &str) -> NewDevice {
         name: DeviceName::new(name).unwrap(),
         key: SealedKey(vec![1]),
         parameters: Parameters::default(),
+        counter: None,
         replaces: None,
         by: "alice".into(),
         from: "account.sock".into(),

@@ -1,5 +1,7 @@
 //! What is accepted, once, and what is not.
 
+mod counting;
+
 use super::*;
 use crate::account::AccountId;
 use crate::account::NewDevice;
@@ -33,6 +35,7 @@ fn account(keys: &[u8]) -> Account {
             name: DeviceName::new(&format!("device {index}")).unwrap(),
             key: SealedKey(vec![*seed; 20]),
             parameters: Parameters::default(),
+            counter: None,
             replaces: None,
             by: "alice".into(),
             from: "account.sock".into(),
@@ -200,6 +203,7 @@ fn a_code_that_proves_a_device_is_spent_there_and_wherever_it_fits() {
         name: DeviceName::new("new").unwrap(),
         key: SealedKey(vec![2; 20]),
         parameters: Parameters::default(),
+        counter: None,
         replaces: None,
         by: "alice".into(),
         from: "account.sock".into(),
@@ -220,6 +224,7 @@ fn a_pending_device_logs_nobody_in() {
         name: DeviceName::new("new").unwrap(),
         key: SealedKey(vec![2; 20]),
         parameters: Parameters::default(),
+        counter: None,
         replaces: None,
         by: "alice".into(),
         from: "account.sock".into(),
