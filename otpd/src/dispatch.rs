@@ -112,6 +112,7 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         account::BEGIN => with(raw, |p| Faulty { interface, result: s.begin(peer, &p, now) }),
         account::CONFIRM => with(raw, |p| Faulty { interface, result: s.confirm(peer, &p, now) }),
         account::RENAME => with(raw, |p| Faulty { interface, result: s.rename(peer, &p, now) }),
+        account::RESYNC => with(raw, |p| Faulty { interface, result: s.resync(peer, &p, now) }),
         account::UNBIND => with(raw, |p| Faulty { interface, result: s.unbind(peer, &p, now) }),
         account::OFF => with(raw, |p| Faulty { interface, result: s.off(peer, &p, now) }),
         account::UNLOCK => with(raw, |p| Faulty { interface, result: s.unlock(peer, &p, now) }),

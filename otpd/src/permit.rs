@@ -35,6 +35,8 @@ pub enum Request {
     Confirm,
     /// Rename a device.
     Rename,
+    /// Set a device right, by two codes of its own.
+    Resync,
     /// Retire a device.
     Unbind,
     /// Turn protection off.
@@ -105,7 +107,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             _ => Permit::Free,
         },
         Role::Owner => match (request, state) {
-            (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm, _) => Permit::Free,
+            // The two codes are the proof.
+            (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm | Q::Resync, _) => Permit::Free,
             (
                 Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock | Q::Codes,
                 State::Unprotected | State::Recovered,
@@ -128,9 +131,14 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
         Role::Admin => match request {
             Q::Status | Q::Devices | Q::Accounts | Q::Doctor => Permit::Free,
             Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit => Permit::AdminsCode,
-            Q::LoginForAnyone | Q::LoginOfOwn | Q::Begin | Q::Confirm | Q::Rename | Q::Unbind | Q::Codes => {
-                Permit::Never
-            }
+            Q::LoginForAnyone
+            | Q::LoginOfOwn
+            | Q::Begin
+            | Q::Confirm
+            | Q::Rename
+            | Q::Resync
+            | Q::Unbind
+            | Q::Codes => Permit::Never,
             // Keys pass through these: not for a code that somebody may have taken.
             Q::Import | Q::Export => Permit::Never,
         },
@@ -147,7 +155,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 18] = [
+    const REQUESTS: [Request; 19] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -155,6 +163,7 @@ mod tests {
         Request::Begin,
         Request::Confirm,
         Request::Rename,
+        Request::Resync,
         Request::Unbind,
         Request::Off,
         Request::Unlock,
@@ -180,6 +189,7 @@ mod tests {
             Begin          FFF FcF --- --- ---
             Confirm        FFF FFF --- --- ---
             Rename         FFF FcF --- --- ---
+            Resync         FFF FFF --- --- ---
             Unbind         FFF FcF --- --- ---
             Off            FFF FcF aaa --- ---
             Unlock         FFF FcF aaa --- ---

@@ -105,14 +105,15 @@ impl Written {
 fn line(entry: &ExportEntry, clock: &Clock) -> Result<Result<Zeroizing<String>, oath::CannotWrite>, Failure> {
     let key = Key::from_base32(entry.key.expose_secret()).map_err(odd)?;
     let algorithm: Algorithm = entry.algorithm.parse().map_err(odd)?;
-    let parameters = Parameters::new(algorithm, entry.digits, entry.period).map_err(odd)?;
+    let parameters = Parameters::with_period(algorithm, entry.digits, entry.period).map_err(odd)?;
     let generator = Generator::new(&key, parameters).map_err(odd)?;
     let spent = entry.last_step.map(Step).and_then(|step| {
-        let at = step.begins(entry.period).0.min(clock.now());
-        Some((Code::parse(&generator.code_at(step)).ok()?, clock.liboath(at)))
+        let begun = if parameters.counts() { clock.now() } else { step.begins(entry.period).0 };
+        let at = clock.liboath(begun.min(clock.now()));
+        Some((step, Code::parse(&generator.code_at(step)).ok()?, at))
     });
-    let spent = spent.as_ref().map(|(code, at)| (code, at.as_str()));
-    Ok(oath::write(&entry.user, &key, parameters, spent))
+    let last = spent.as_ref().map(|(step, code, time)| oath::Last { step: *step, code, time });
+    Ok(oath::write(&entry.user, &key, parameters, last))
 }
 
 fn odd(error: impl std::error::Error) -> Failure {

@@ -89,13 +89,13 @@ fn a_dry_run_checks_everything_and_drops_it() {
 #[test]
 fn every_problem_is_named_by_file_and_line_and_nothing_is_taken() {
     let (_directory, path) = file(format!(
-        "HOTP/T30 alice - {HEX}\nHOTP alice - {HEX}\nHOTP/T30 mallory - {HEX}\nHOTP/T30 bob 1234 {HEX}\n"
+        "HOTP/T30 alice - {HEX}\nHOTP/X alice - {HEX}\nHOTP/T30 mallory - {HEX}\nHOTP/T30 bob 1234 {HEX}\n"
     ));
     let daemon = daemon();
     let ended = oath(&daemon, &path, &[]);
     let at = path.display();
     let expected = format!(
-        "{at}:2: Event tokens (HOTP) are not supported yet.\n\
+        "{at}:2: \"HOTP/X\" is no type of token; HOTP/T30/6 is one.\n\
          {at}:4: A PIN cannot be carried over; put - in its place if codes alone will do.\n\
          {at}:3: Not her.\n\
          otpctl: 3 problems; nothing was changed\n"

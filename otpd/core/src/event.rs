@@ -27,6 +27,8 @@ pub enum Kind {
     Reset,
     /// An administrator gave a code of their own.
     StepUp,
+    /// A device was set right by two codes in a row.
+    Resync,
     /// New recovery codes were made.
     Codes,
     /// An enrol code was made.
@@ -56,6 +58,7 @@ impl Kind {
             Self::Unlock => "unlock",
             Self::Reset => "reset",
             Self::StepUp => "step_up",
+            Self::Resync => "resync",
             Self::Codes => "codes",
             Self::EnrolCode => "enrol_code",
             Self::Read => "read",

@@ -19,7 +19,7 @@ pub struct Token {
     pub parameters: Parameters,
     /// Steps that its clock is ahead of ours.
     pub drift: i8,
-    /// The newest step that the file says was used, if it says so.
+    /// The newest step or counter that the file says was used, if it says so.
     pub last_step: Option<Step>,
 }
 
@@ -44,9 +44,6 @@ pub enum BadLine {
     /// A token of a kind that nobody knows.
     #[error("{0:?} is no type of token; HOTP/T30/6 is one")]
     UnknownType(String),
-    /// A token that counts events.
-    #[error("event tokens (HOTP) are not supported yet")]
-    EventToken,
     /// A PIN before the code.
     #[error("a PIN cannot be carried over; put - in its place if codes alone will do")]
     Pin,
@@ -73,9 +70,9 @@ pub enum BadLine {
         "its clock is {0} steps off and at most 10 are taken; set the device's clock right and bind it anew"
     )]
     Skew(i64),
-    /// The file is for no kind of token that we know.
-    #[error("there is no TOTP_AUTH line: the file is not for time-based codes")]
-    NotTimeBased,
+    /// The file does not say what its codes follow, or says both.
+    #[error("one line of TOTP_AUTH and HOTP_COUNTER is needed, to tell time-based codes from counted ones")]
+    TimeOrCounter,
     /// An option of another version.
     #[error("the option {0:?} is not known here")]
     UnknownOption(String),

@@ -19,6 +19,8 @@ pub const CONFIRM: &str = "org.otpd.Account.Confirm";
 pub const RENAME: &str = "org.otpd.Account.Rename";
 /// Retires a device.
 pub const UNBIND: &str = "org.otpd.Account.Unbind";
+/// Sets a device right by two codes in a row.
+pub const RESYNC: &str = "org.otpd.Account.Resync";
 /// Turns protection off.
 pub const OFF: &str = "org.otpd.Account.Off";
 /// Opens closed lanes.
@@ -45,8 +47,11 @@ pub struct Device {
     pub algorithm: String,
     /// 6 to 8.
     pub digits: u8,
-    /// Seconds of one step, 15 to 120.
+    /// Seconds of one step, 15 to 120; 0 if it counts its codes.
     pub period: u16,
+    /// Whether its codes are refused until two in a row were given (`Resync`).
+    #[serde(default)]
+    pub needs_resync: bool,
     /// Unix seconds.
     pub created: i64,
     /// Who began to bind it.
@@ -164,6 +169,8 @@ pub struct BeginParameters {
     pub digits: Option<u8>,
     /// 30 seconds if absent.
     pub period: Option<u16>,
+    /// It counts its codes (HOTP), and the next one has this number.
+    pub counter: Option<u64>,
     /// Name or id of the active device that this one takes over from.
     pub replaces: Option<String>,
     /// Proof; see the interface.
@@ -257,6 +264,29 @@ pub struct Unbound {
     pub device: Device,
     /// Active devices left; with 0 protection is off.
     pub remaining: u32,
+}
+
+/// Parameters of `Resync`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResyncParameters {
+    /// The account, or the caller's own.
+    pub user: Option<String>,
+    /// Name or id.
+    pub device: String,
+    /// A code of it.
+    pub first: Secret,
+    /// The one that it showed after that.
+    pub second: Secret,
+}
+
+/// Result of `Resync`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Resynced {
+    /// The device.
+    pub device: Device,
+    /// Steps that its clock is ahead of this box's, or codes that it was ahead of what was known.
+    pub moved: i64,
 }
 
 /// Parameters of `Off`, `Unlock` and `NewCodes`.

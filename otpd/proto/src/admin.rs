@@ -186,7 +186,7 @@ pub struct ImportEntry {
     pub algorithm: String,
     /// 6 to 8.
     pub digits: u8,
-    /// Seconds of one step, 15 to 120.
+    /// Seconds of one step, 15 to 120; 0 if it counts its codes.
     pub period: u16,
     /// Steps that the device's clock is ahead of this box's, -10 to 10.
     pub drift: i8,

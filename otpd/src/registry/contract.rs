@@ -143,13 +143,14 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         let new = NewDevice {
             name: DeviceName::new("téléphone").unwrap(),
             key: SealedKey(vec![]),
-            parameters: Parameters::default(),
-            counter: None,
+            parameters: Parameters::counting(Algorithm::Sha1, 6).unwrap(),
+            counter: Some(5),
             replaces: Some(DeviceId(1)),
             by: "root".into(),
             from: "account.sock".into(),
         };
-        account.begin(new, NOW).unwrap();
+        let token = account.begin(new, NOW).unwrap();
+        account.device_mut(token).unwrap().needs_resync = true;
         account.clone()
     });
     assert_eq!(registry.find(&alice).unwrap(), changed.unwrap());
@@ -332,7 +333,15 @@ fn add(by: &str, staged: &Staged, account: Option<&mut Account>, journal: &mut J
     let Some(account) = account else { return false };
     let name = DeviceName::new(&format!("d{}", staged.number)).unwrap();
     let (key, parameters) = (staged.key.clone(), staged.parameters);
-    let new = NewDevice { name, key, parameters, replaces: None, by: by.into(), from: "import".into() };
+    let new = NewDevice {
+        name,
+        key,
+        parameters,
+        counter: None,
+        replaces: None,
+        by: by.into(),
+        from: "import".into(),
+    };
     account.add_proven(new, staged.drift, staged.last_step, NOW).is_ok()
 }
 

@@ -154,11 +154,12 @@ pub(crate) fn device_of(row: &Row<'_>) -> rusqlite::Result<Device> {
         name: DeviceName::new(&row.get::<_, String>("name")?).map_err(|_| damaged("name"))?,
         state,
         key: SealedKey(row.get("key")?),
-        parameters: Parameters::new(algorithm, row.get("digits")?, row.get("period")?)
+        parameters: Parameters::with_period(algorithm, row.get("digits")?, row.get("period")?)
             .map_err(|_| damaged("parameters"))?,
         drift: row.get("drift")?,
         leaning: row.get("leaning")?,
         last_step: row.get::<_, Option<i64>>("last_step")?.map(|step| Step(step.cast_unsigned())),
+        needs_resync: row.get("needs_resync")?,
         created: UnixTime(row.get("created")?),
         created_by: row.get("created_by")?,
         created_from: row.get("created_from")?,
@@ -285,12 +286,14 @@ fn save_device(connection: &Connection, account: AccountId, device: &Device) -> 
         ":name": device.name.as_str(),
         ":state": state,
         ":key": device.key.0,
+        ":kind": device.parameters.moving().as_str(),
         ":algorithm": device.parameters.algorithm().as_str(),
         ":digits": device.parameters.digits(),
         ":period": device.parameters.period(),
         ":drift": device.drift,
         ":leaning": device.leaning,
         ":last_step": device.last_step.map(|step| step.0.cast_signed()),
+        ":needs_resync": device.needs_resync,
         ":created": device.created.0,
         ":created_by": device.created_by,
         ":created_from": device.created_from,
@@ -387,10 +390,10 @@ const SELECT_BY_NAME: &str = "SELECT * FROM account WHERE name = ?1 AND uid IS N
 
 const UPSERT_DEVICE: &str = "\
     INSERT OR REPLACE INTO device (
-        account, id, name, state, kind, key, algorithm, digits, period, drift, leaning, last_step, created, created_by, created_from,
+        account, id, name, state, kind, key, algorithm, digits, period, drift, leaning, last_step, needs_resync, created, created_by, created_from,
         expires, tries, replaces, activated, retired, retired_by, last_used, last_service, last_address
     ) VALUES (
-        :account, :id, :name, :state, 'totp', :key, :algorithm, :digits, :period, :drift, :leaning, :last_step,
+        :account, :id, :name, :state, :kind, :key, :algorithm, :digits, :period, :drift, :leaning, :last_step, :needs_resync,
         :created, :created_by, :created_from, :expires, :tries, :replaces, :activated, :retired, :retired_by, :last_used,
         :last_service, :last_address
     )";

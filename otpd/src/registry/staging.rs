@@ -194,7 +194,7 @@ fn entry_of(row: &Row<'_>) -> rusqlite::Result<Staged> {
             name: AccountName::new(&name).map_err(|_| damaged("name"))?,
         },
         key: SealedKey(row.get("key")?),
-        parameters: Parameters::new(algorithm, row.get("digits")?, row.get("period")?)
+        parameters: Parameters::with_period(algorithm, row.get("digits")?, row.get("period")?)
             .map_err(|_| damaged("parameters"))?,
         drift: row.get("drift")?,
         last_step: row.get::<_, Option<i64>>("last_step")?.map(|step| Step(step.cast_unsigned())),

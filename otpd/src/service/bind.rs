@@ -61,7 +61,8 @@ impl<R: Registry> Service<R> {
             let name = device.name.to_string();
             event.device = Some(name.clone());
             let label = format!("{} ({name})", account.identity.name);
-            let uri = otpauth::uri(&issuer, &label, &wanted.key, wanted.parameters);
+            let uri =
+                otpauth::uri(&issuer, &label, &wanted.key, wanted.parameters, wanted.counter.unwrap_or(0));
             Ok(Begun {
                 device: id.0,
                 name,
@@ -106,6 +107,7 @@ struct Wanted {
     name: Option<DeviceName>,
     key: Key,
     parameters: Parameters,
+    counter: Option<u64>,
     replaces: Option<String>,
 }
 
@@ -130,9 +132,20 @@ impl Wanted {
             None => default.algorithm(),
         };
         let digits = call.digits.unwrap_or(default.digits());
-        let period = call.period.unwrap_or(default.period());
-        let parameters = Parameters::new(algorithm, digits, period).map_err(bad)?;
-        Ok(Self { name, key, parameters, replaces: call.replaces.clone() })
+        let parameters = match (call.counter, call.period) {
+            (None, period) => Parameters::new(algorithm, digits, period.unwrap_or(default.period())),
+            (Some(_), None) => Parameters::counting(algorithm, digits),
+            (Some(_), Some(_)) => {
+                let say = "A device follows the time (period) or counts its codes (counter), not both.";
+                return Err(Failure::refused(Reason::BadParameters, say));
+            }
+        };
+        let parameters = parameters.map_err(bad)?;
+        if call.counter.is_some_and(|counter| counter > HIGHEST_COUNTER) {
+            let say = format!("Not supported: the counter is at most {HIGHEST_COUNTER}.");
+            return Err(Failure::refused(Reason::BadParameters, say));
+        }
+        Ok(Self { name, key, parameters, counter: call.counter, replaces: call.replaces.clone() })
     }
 
     fn begin(
@@ -162,6 +175,7 @@ impl Wanted {
             name: name.clone(),
             key,
             parameters: self.parameters,
+            counter: self.counter,
             replaces,
             by: by.to_owned(),
             from: otpd_proto::ACCOUNT_SOCKET.to_owned(),
@@ -297,3 +311,6 @@ pub(super) fn announce(account: &mut Account, device: &str, now: UnixTime) {
         prompt::clock(now),
     ));
 }
+
+/// Beyond it no token gets, and JSON readers lose digits.
+pub(super) const HIGHEST_COUNTER: u64 = 1 << 53;

@@ -429,10 +429,7 @@ impl Scene {
             Verdict::Used { device, next } => {
                 event.reason = Reason::CodeUsed;
                 event.device = account.device_mut(device).map(|device| device.name.to_string());
-                self.told(format!(
-                    "That code was used already; the next one comes in {} s.",
-                    next.since(now).as_secs()
-                ))
+                self.told(prompt::used(next, now))
             }
             Verdict::ClockWentBack { device } => {
                 event.reason = Reason::ClockWentBack;

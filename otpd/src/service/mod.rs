@@ -11,6 +11,7 @@ mod prompt;
 mod proof;
 mod recent;
 pub mod recover;
+pub mod resync;
 
 #[cfg(test)]
 mod tests;

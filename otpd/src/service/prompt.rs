@@ -59,7 +59,7 @@ fn last_refusal(account: &Account, lane: Lane, now: UnixTime) -> Option<String> 
         account.refusal(lane).filter(|refusal| refusal.at <= now && now.since(refusal.at) <= RECENT)?;
     if refusal.spent {
         let due = account.active().map(|device| next_code(device, now)).min()?;
-        return Some(wait_for("That code was used already", due, now));
+        return Some(used(due, now));
     }
     Some(format!("Wrong code (it is {} here).", clock(now)))
 }
@@ -74,6 +74,11 @@ fn all_spent(account: &Account, now: UnixTime) -> Option<String> {
     }
     let due = account.active().map(|device| next_code(device, now)).min()?;
     Some(wait_for("The present code is used", due, now))
+}
+
+/// The refusal of a spent code.
+pub(crate) fn used(due: UnixTime, now: UnixTime) -> String {
+    wait_for("That code was used already", due, now)
 }
 
 fn wait_for(what: &str, due: UnixTime, now: UnixTime) -> String {

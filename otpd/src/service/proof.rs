@@ -187,10 +187,7 @@ fn check_own(
         }
         Verdict::Used { next, .. } => Err(Failure::Refused {
             reason: Reason::CodeUsed,
-            say: format!(
-                "That code was used already; the next one comes in {} s.",
-                next.since(now).as_secs()
-            ),
+            say: prompt::used(next, now),
             until: Some(next),
         }),
         Verdict::Wrong { .. } => Err(wrong_code(now)),
@@ -201,16 +198,24 @@ fn check_own(
                 prompt::clock(now)
             ),
         )),
-        Verdict::Wait(until) => Err(Failure::Refused {
-            reason: Reason::Locked,
-            say: format!("Locked until {} after {failures} wrong codes.", prompt::clock(until)),
-            until: Some(until),
-        }),
-        Verdict::Closed => Err(Failure::refused(
-            Reason::Locked,
-            format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock."),
-        )),
+        Verdict::Wait(until) => Err(locked(until, failures)),
+        Verdict::Closed => Err(closed(failures)),
     }
+}
+
+/// The refusal while the lane of the user's own processes waits.
+pub(super) fn locked(until: UnixTime, failures: u32) -> Failure {
+    Failure::Refused {
+        reason: Reason::Locked,
+        say: format!("Locked until {} after {failures} wrong codes.", prompt::clock(until)),
+        until: Some(until),
+    }
+}
+
+/// The refusal once that lane is closed.
+pub(super) fn closed(failures: u32) -> Failure {
+    let say = format!("Closed after {failures} wrong codes; an administrator can run otpctl unlock.");
+    Failure::refused(Reason::Locked, say)
 }
 
 /// The refusal of a wrong code, with this box's time: a clock that is off is the usual cause.

@@ -50,6 +50,7 @@ pub fn read(file: &[u8]) -> Result<Secrets, Vec<(usize, BadLine)>> {
 struct Reader {
     key: Option<Key>,
     is_time_based: bool,
+    counter: Option<u64>,
     period: Option<u16>,
     skew: Option<i8>,
     last_step: Option<Step>,
@@ -77,7 +78,10 @@ impl Reader {
     fn option(&mut self, name: &str, value: &str) -> Result<(), BadLine> {
         match name {
             "TOTP_AUTH" => self.is_time_based = true,
-            "HOTP_COUNTER" => return Err(BadLine::EventToken),
+            "HOTP_COUNTER" => {
+                let counter = number(value, "counter")?;
+                self.counter.get_or_insert(counter);
+            }
             "STEP_SIZE" => {
                 let period = number(value, "step size")?;
                 Parameters::new(Algorithm::Sha1, 6, period)?;
@@ -103,10 +107,14 @@ impl Reader {
 
     /// The token, if there is a whole one.
     fn token(self) -> Result<Token, BadLine> {
-        if !self.is_time_based {
-            return Err(BadLine::NotTimeBased);
-        }
         let key = self.key.ok_or(BadLine::Missing("key"))?;
+        if let (Some(next), false) = (self.counter, self.is_time_based) {
+            let parameters = Parameters::counting(Algorithm::Sha1, 6)?;
+            return Ok(Token { key, parameters, drift: 0, last_step: Step(next).at(-1) });
+        }
+        if self.counter.is_some() || !self.is_time_based {
+            return Err(BadLine::TimeOrCounter);
+        }
         let period = self.period.unwrap_or(Parameters::default().period());
         let parameters = Parameters::new(Algorithm::Sha1, 6, period)?;
         Ok(Token { key, parameters, drift: self.skew.unwrap_or(0), last_step: self.last_step })

@@ -17,6 +17,7 @@ use crate::time::Step;
 use crate::time::UnixTime;
 use crate::totp::Algorithm;
 use crate::totp::Generator;
+use crate::totp::Moving;
 use crate::totp::Parameters;
 
 /// Reads a line: whose token, and the token. `None` is an empty line or a comment (`#`).
@@ -36,10 +37,7 @@ pub fn read(line: &[u8], now: UnixTime) -> Result<Option<(String, Token)>, BadLi
         _ => return Err(BadLine::Pin),
     }
     let key = key(fields.next().ok_or(BadLine::Missing("key"))?)?;
-    if let Some(offset) = fields.next() {
-        // Of no meaning for a token that follows the time.
-        number::<u64>(offset, "offset")?;
-    }
+    let offset = fields.next().map(|offset| number::<u64>(offset, "offset")).transpose()?.unwrap_or(0);
     let last = fields.next().map(|last| Code::parse(last).map_err(|_| BadLine::LastCode)).transpose()?;
     if let Some(time) = fields.next() {
         check_time(time)?;
@@ -47,7 +45,12 @@ pub fn read(line: &[u8], now: UnixTime) -> Result<Option<(String, Token)>, BadLi
     if fields.next().is_some() {
         return Err(BadLine::Surplus);
     }
-    let last_step = last.and_then(|last| step_ahead(&key, parameters, &last, now));
+    let last_step = match (parameters.moving(), last) {
+        (Moving::Time(_), last) => last.and_then(|last| step_ahead(&key, parameters, &last, now)),
+        // pam_oath leaves the counter at the code that it accepted, and that code beside it.
+        (Moving::Events, Some(_)) => Some(Step(offset)),
+        (Moving::Events, None) => Step(offset).at(-1),
+    };
     Ok(Some((user.to_owned(), Token { key, parameters, drift: 0, last_step })))
 }
 
@@ -68,7 +71,18 @@ pub enum CannotWrite {
     LongKey(usize),
 }
 
-/// Writes a token as a line. `last` is a spent code and its time as the format has it, which pam_oath then refuses.
+/// A spent code as the format has it.
+#[derive(Debug)]
+pub struct Last<'a> {
+    /// Its step, or counter.
+    pub step: Step,
+    /// The code.
+    pub code: &'a Code,
+    /// When, in liboath's form.
+    pub time: &'a str,
+}
+
+/// Writes a token as a line. The code of `last` is then refused by pam_oath, too.
 ///
 /// # Errors
 /// [`CannotWrite`].
@@ -76,7 +90,7 @@ pub fn write(
     user: &str,
     key: &Key,
     parameters: Parameters,
-    last: Option<(&Code, &str)>,
+    last: Option<Last<'_>>,
 ) -> Result<Zeroizing<String>, CannotWrite> {
     if user.starts_with('#') || user.contains(char::is_whitespace) {
         return Err(CannotWrite::Name);
@@ -84,20 +98,23 @@ pub fn write(
     if parameters.algorithm() != Algorithm::Sha1 {
         return Err(CannotWrite::Algorithm(parameters.algorithm()));
     }
-    if !matches!(parameters.period(), 30 | 60) {
-        return Err(CannotWrite::Period(parameters.period()));
-    }
+    let moving = match parameters.moving() {
+        Moving::Events => "E".to_owned(),
+        Moving::Time(period @ (30 | 60)) => format!("T{period}"),
+        Moving::Time(period) => return Err(CannotWrite::Period(period)),
+    };
     let bytes = key.expose_bytes();
     if bytes.len() > LONGEST_KEY {
         return Err(CannotWrite::LongKey(bytes.len()));
     }
     // Room for everything at once: a string that grows leaves a copy of the key behind.
     let mut line = Zeroizing::new(String::with_capacity(user.len().saturating_add(256)));
-    let (period, digits) = (parameters.period(), parameters.digits());
-    line.push_str(&format!("HOTP/T{period}/{digits}\t{user}\t-\t"));
+    line.push_str(&format!("HOTP/{moving}/{}\t{user}\t-\t", parameters.digits()));
     HEXLOWER.encode_append(bytes, &mut line);
-    if let Some((code, time)) = last {
-        ["\t0\t", code.expose_digits(), "\t", time].iter().for_each(|part| line.push_str(part));
+    if let Some(Last { step, code, time }) = last {
+        let counter = if parameters.counts() { step.0 } else { 0 };
+        line.push_str(&format!("\t{counter}\t"));
+        [code.expose_digits(), "\t", time].iter().for_each(|part| line.push_str(part));
     }
     line.push('\n');
     Ok(line)
@@ -115,7 +132,7 @@ fn parameters(kind: &str) -> Result<Parameters, BadLine> {
         return Err(unknown());
     }
     if moving == "E" {
-        return Err(BadLine::EventToken);
+        return Ok(Parameters::counting(Algorithm::Sha1, digits)?);
     }
     let period = number(moving.strip_prefix('T').ok_or_else(unknown)?, "period")?;
     Ok(Parameters::new(Algorithm::Sha1, digits, period)?)

@@ -16,6 +16,7 @@ use otpd_core::totp::Parameters;
 use otpd_proto::admin::ImportEntry;
 
 use super::super::Failure;
+use super::super::bind::HIGHEST_COUNTER;
 use super::super::bind::check_key;
 use crate::keys::Keys;
 
@@ -36,18 +37,22 @@ impl Wanted {
         })?;
         let bad = |error| Failure::refused(Reason::BadParameters, format!("Not supported: {error}."));
         let algorithm = entry.algorithm.parse::<Algorithm>().map_err(bad)?;
-        let parameters = Parameters::new(algorithm, entry.digits, entry.period).map_err(bad)?;
+        let parameters = Parameters::with_period(algorithm, entry.digits, entry.period).map_err(bad)?;
         if entry.drift.unsigned_abs() > Device::MAX_DRIFT.unsigned_abs() {
             let say = format!("Its clock is {} steps off; at most 10 are taken.", entry.drift);
             return Err(Failure::refused(Reason::BadParameters, say));
         }
         let last_step = entry.last_step.map(Step);
         let ahead = last_step.map_or(0, |step| step.distance(now.step(entry.period)));
-        if ahead > MOST_AHEAD {
+        if !parameters.counts() && ahead > MOST_AHEAD {
             let say = format!(
                 "Its last used code is {ahead} steps from now, so no code would be accepted until then; was a clock wrong?"
             );
             return Err(Failure::refused(Reason::ClockWentBack, say));
+        }
+        if parameters.counts() && last_step.is_some_and(|last| last.0 > HIGHEST_COUNTER) {
+            let say = format!("Its counter is above {HIGHEST_COUNTER}; that is no counter of a token.");
+            return Err(Failure::refused(Reason::BadParameters, say));
         }
         let name = entry.name.as_deref().map(DeviceName::new).transpose().map_err(|error| {
             Failure::refused(Reason::BadName, format!("That device name cannot be used: {error}."))

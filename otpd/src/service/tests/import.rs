@@ -289,6 +289,7 @@ fn a_page_of_an_export_fits_into_a_message() {
                     name: DeviceName::new(&format!("{number}{}", "é".repeat(31))).unwrap(),
                     key: keys.seal(account.id, DeviceId(account.next_device), &key).unwrap(),
                     parameters: Parameters::default(),
+                    counter: None,
                     replaces: None,
                     by: "root".into(),
                     from: "test".into(),

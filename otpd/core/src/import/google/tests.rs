@@ -45,7 +45,7 @@ fn the_least_file_has_a_key_and_says_that_it_follows_the_time() {
     let secrets = file("").unwrap();
     assert_eq!((secrets.token.drift, secrets.token.last_step, secrets.scratch_codes), (0, None, 0));
     assert!(read(format!("{KEY}\r\n\" TOTP_AUTH\r\n").as_bytes()).is_ok());
-    assert_eq!(read(KEY.as_bytes()).unwrap_err(), [(1, BadLine::NotTimeBased)]);
+    assert_eq!(read(KEY.as_bytes()).unwrap_err(), [(1, BadLine::TimeOrCounter)]);
     assert_eq!(read(b"").unwrap_err(), [(1, BadLine::Missing("key"))]);
 }
 
@@ -68,7 +68,7 @@ fn limits_are_checked_on_both_sides() {
         ("\" LAST9 h 1", None),
         ("\" LAST10 h 1", Some(BadLine::UnknownOption("LAST10".into()))),
         ("\" NEW_THING 1", Some(BadLine::UnknownOption("NEW_THING".into()))),
-        ("\" HOTP_COUNTER 5", Some(BadLine::EventToken)),
+        ("\" HOTP_COUNTER x", Some(BadLine::NotANumber("counter"))),
         ("12345678", None),
         ("1234567", Some(BadLine::Unknown)),
         ("123456789", Some(BadLine::Unknown)),
@@ -86,9 +86,16 @@ fn limits_are_checked_on_both_sides() {
 }
 
 #[test]
-fn a_counting_token_is_one_problem_and_not_two() {
-    let wrong = read(format!("{KEY}\n\" HOTP_COUNTER 1\n").as_bytes()).unwrap_err();
-    assert_eq!(wrong, [(2, BadLine::EventToken)]);
+fn a_counting_token_goes_on_at_its_counter() {
+    for (counter, last_step) in [(0, None), (1, Some(Step(0))), (57, Some(Step(56)))] {
+        let read = read(format!("{KEY}\n\" HOTP_COUNTER {counter}\n12345678\n").as_bytes()).unwrap();
+        assert_eq!((read.token.last_step, read.scratch_codes), (last_step, 1));
+        assert!(read.token.parameters.counts());
+    }
+    for neither in ["", "\" TOTP_AUTH\n\" HOTP_COUNTER 1\n"] {
+        let wrong = super::read(format!("{KEY}\n{neither}").as_bytes()).unwrap_err();
+        assert_eq!(wrong, [(1, BadLine::TimeOrCounter)], "{neither}");
+    }
 }
 
 #[test]

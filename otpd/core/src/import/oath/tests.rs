@@ -49,9 +49,8 @@ fn empty_lines_and_comments_are_nobodys() {
 #[test]
 fn what_cannot_be_carried_over_is_named() {
     let cases = [
-        (format!("HOTP alice - {HEX}"), BadLine::EventToken),
-        (format!("HOTP/E alice - {HEX} 5"), BadLine::EventToken),
-        (format!("HOTP/E/8 alice - {HEX}"), BadLine::EventToken),
+        (format!("HOTP/E/9 alice - {HEX}"), BadParameters::Digits.into()),
+        (format!("HOTP alice - {HEX} x"), BadLine::NotANumber("offset")),
         (format!("HOTP/T30 alice 1234 {HEX}"), BadLine::Pin),
         (format!("TOTP alice - {HEX}"), BadLine::UnknownType("TOTP".into())),
         (format!("HOTP/X30 alice - {HEX}"), BadLine::UnknownType("HOTP/X30".into())),
@@ -111,7 +110,13 @@ fn what_is_written_is_read_again() {
         let generator = Generator::new(&key, parameters).unwrap();
         let spent = NOW.step(period).at(1).unwrap();
         let code = Code::parse(&generator.code_at(spent)).unwrap();
-        let line = write("alice", &key, parameters, Some((&code, "2027-01-15T08:00:02L"))).unwrap();
+        let line = write(
+            "alice",
+            &key,
+            parameters,
+            Some(Last { step: spent, code: &code, time: "2027-01-15T08:00:02L" }),
+        )
+        .unwrap();
         let (user, token) = token(&line);
         assert_eq!((user.as_str(), token.parameters, token.last_step), ("alice", parameters, Some(spent)));
         assert_eq!(token.key.expose_bytes(), key.expose_bytes());
@@ -132,4 +137,25 @@ fn what_the_format_cannot_say_is_not_written() {
     assert_eq!(write("a", 20, with(Algorithm::Sha1, 45)), Some(CannotWrite::Period(45)));
     assert_eq!(write("a b", 20, plain), Some(CannotWrite::Name));
     assert_eq!(write("#a", 20, plain), Some(CannotWrite::Name));
+}
+
+#[test]
+fn a_token_that_counts_goes_on_behind_what_was_used() {
+    for (line, digits, last_step) in [
+        (format!("HOTP alice - {HEX}"), 6, None),
+        (format!("HOTP/E alice - {HEX} 0"), 6, None),
+        (format!("HOTP/E/8 alice - {HEX} 5"), 8, Some(Step(4))),
+        (format!("HOTP/E/6 alice - {HEX} 5 123456 2026-11-21T21:36:02L"), 6, Some(Step(5))),
+    ] {
+        let (_, token) = token(&line);
+        let parameters = Parameters::counting(Algorithm::Sha1, digits).unwrap();
+        assert_eq!((token.parameters, token.last_step), (parameters, last_step), "{line}");
+    }
+    let key = Key::new(Zeroizing::new(vec![0xa5; 20])).unwrap();
+    let parameters = Parameters::counting(Algorithm::Sha1, 6).unwrap();
+    let code = Code::parse(&Generator::new(&key, parameters).unwrap().code_at(Step(41))).unwrap();
+    let last = Last { step: Step(41), code: &code, time: "2027-01-15T08:00:02L" };
+    let line = write("alice", &key, parameters, Some(last)).unwrap();
+    assert!(line.starts_with("HOTP/E/6\talice\t-\ta5"), "{}", line.as_str());
+    assert_eq!(token(&line).1.last_step, Some(Step(41)));
 }
