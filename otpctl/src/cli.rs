@@ -15,9 +15,11 @@ use crate::qr::Rendering;
 use crate::when::Since;
 
 mod codes;
+mod resync;
 
 pub(crate) use codes::Codes;
 pub(crate) use codes::NewCodes;
+pub(crate) use resync::Resync;
 
 /// One-time codes for the logins of this machine.
 ///
@@ -78,6 +80,11 @@ pub(crate) enum Command {
     Devices(Devices),
     /// Give a device another name
     Rename(Rename),
+    /// Set a device right whose codes are refused though they are new
+    ///
+    /// Two codes that it shows one after the other prove it: its clock may be up to ten codes off, a token that counts
+    /// its codes up to a hundred ahead.
+    Resync(Resync),
     /// Remove a device
     ///
     /// Its codes stop working at once. Removing the last device turns login protection off.
@@ -145,6 +152,15 @@ pub(crate) struct Bind {
     /// Seconds until the next code, 15 to 120 [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(15..=120))]
     pub(crate) period: Option<u16>,
+    /// A token that counts its codes (HOTP) instead of following the time
+    #[arg(long, conflicts_with = "period")]
+    pub(crate) hotp: bool,
+    /// The number of the token's next code, for --hotp [default: 0]
+    #[arg(long, value_name = "N", requires = "hotp")]
+    pub(crate) counter: Option<u64>,
+    /// The key is hexadecimal, as many hardware tokens come with it
+    #[arg(long, requires = "key")]
+    pub(crate) hex: bool,
     /// Retire this device once the new one is proven
     #[arg(long, value_name = "DEVICE")]
     pub(crate) replace: Option<String>,

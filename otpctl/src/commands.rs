@@ -21,6 +21,7 @@ mod import;
 mod man;
 mod proof;
 mod protection;
+mod resync;
 mod status;
 
 /// What every command needs.
@@ -39,6 +40,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Status(whose) => status::status(session, whose.user),
         Command::Devices(devices) => devices::list(session, devices),
         Command::Rename(rename) => devices::rename(session, rename),
+        Command::Resync(resync) => resync::resync(session, resync),
         Command::Unbind(unbind) => devices::unbind(session, unbind),
         Command::Off(off) => protection::off(session, off),
         Command::Unlock(unlock) => protection::unlock(session, unlock),

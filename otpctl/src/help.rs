@@ -62,6 +62,7 @@ pub(crate) const PAGES: &[Page] = &[
             ("otpctl bind --qr phone.png", "write the QR code to a file"),
             ("sudo otpctl bind alice --begin --json", "begin for alice, from a script"),
             ("otpctl bind --begin --key - < key", "bring a key along"),
+            ("otpctl bind --hotp --hex --key 3132...", "a hardware token that counts"),
         ],
         json: "{\"device\", \"name\", \"key\", \"uri\", \"expires\"}, only together with --begin.\n\
                device is its number, key is base32, uri is otpauth://, expires is in\n\
@@ -102,10 +103,10 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl devices alice --all", "alice's, retired ones too"),
         ],
         json: "{\"devices\": [{\"id\", \"name\", \"state\", \"kind\", \"algorithm\", \"digits\", \"period\",\n\
-               \x20\"created\", \"created_by\", \"created_from\", \"activated\", \"retired\",\n\
-               \x20\"retired_by\", \"last_used\", \"last_service\", \"last_address\"}]}\n\
-               state is pending, active or retired; kind is totp or hotp; times are\n\
-               Unix seconds or null.",
+               \x20\"needs_resync\", \"created\", \"created_by\", \"created_from\", \"activated\",\n\
+               \x20\"retired\", \"retired_by\", \"last_used\", \"last_service\", \"last_address\"}]}\n\
+               state is pending, active or retired; kind is totp or hotp, with\n\
+               period 0; times are Unix seconds or null.",
     },
     Page {
         command: "rename",
@@ -115,6 +116,17 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl rename alice 2 Tablet", "rename device 2 of alice's"),
         ],
         json: "{\"device\": DEVICE}, as `otpctl devices` prints it.",
+    },
+    Page {
+        command: "resync",
+        arguments: &[USER, DEVICE],
+        examples: &[
+            ("otpctl resync Token", "asks for two codes of it"),
+            ("sudo otpctl resync alice 2 --codes 123456 654321", "of alice's device 2"),
+        ],
+        json: "{\"device\": DEVICE, \"moved\"}\n\
+               moved is how many codes ahead it was, or how many steps its clock is ahead of\n\
+               this machine's. DEVICE is as `otpctl devices` prints it.",
     },
     Page {
         command: "unbind",

@@ -2,6 +2,7 @@
 
 use data_encoding::BASE32_NOPAD;
 use data_encoding::Encoding;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use otpd_proto::Secret;
 use zeroize::Zeroizing;
 
@@ -27,11 +28,24 @@ pub(crate) fn normalise(typed: &Secret) -> Result<Secret, Failure> {
     let bytes = lenient().decode(key.as_bytes()).map(Zeroizing::new).map_err(|_| {
         Failure::usage("the key is not base32: its length is impossible. Is a part of it missing?")
     })?;
+    encode(&bytes)
+}
+
+/// The same of a key in hexadecimal digits.
+pub(crate) fn from_hex(typed: &Secret) -> Result<Secret, Failure> {
+    let kept = typed.expose_secret().chars().filter(|character| !matches!(character, ' ' | '-' | ':'));
+    let digits: Zeroizing<String> = Zeroizing::new(kept.collect());
+    let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).map(Zeroizing::new);
+    let why = "the key is not hexadecimal: an even number of digits 0-9 and A-F is. Leave --hex out if it is base32";
+    encode(&bytes.map_err(|_| Failure::usage(why))?)
+}
+
+fn encode(bytes: &[u8]) -> Result<Secret, Failure> {
     if !(SHORTEST..=LONGEST).contains(&bytes.len()) {
         let have = bytes.len();
         return Err(Failure::usage(format!("the key has {have} bytes; otpd takes {SHORTEST} to {LONGEST}")));
     }
-    Ok(Secret::new(BASE32_NOPAD.encode(&bytes)))
+    Ok(Secret::new(BASE32_NOPAD.encode(bytes)))
 }
 
 /// Base32 that lets the last letter have bits behind the last byte, as apps do.

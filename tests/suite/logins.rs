@@ -26,3 +26,5 @@ mod sshd;
 mod stacks;
 #[path = "logins/sudo.rs"]
 mod sudo;
+#[path = "logins/tokens.rs"]
+mod tokens;

@@ -95,8 +95,9 @@ def administer(client, user):
     account, admin = client.open("org.otpd.Account"), client.open("org.otpd.Admin")
     account.Status(user=user)
     key = bind(account, user, "phone")
-    bind(account, user, "tablet")
+    spare = bind(account, user, "tablet")
     account.Rename(user=user, device="tablet", name="spare")
+    assert account.Resync(user=user, device="spare", first=code(spare, 0), second=code(spare, 1))["moved"] == 1
     assert [device["name"] for device in account.Devices(user=user)["devices"]] == ["phone", "spare"]
     refused = error_of(account.Unbind, user=user, device="none")
     assert refused.error() == "org.otpd.Account.Refused", refused

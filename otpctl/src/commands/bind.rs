@@ -81,7 +81,9 @@ fn check_form(session: &Session, typed: &cli::Bind) -> Result<(), Failure> {
 
 fn begin(session: &Session, typed: cli::Bind) -> Result<Begun, Failure> {
     let key = prompt::or_standard_input(typed.key, "Key", &session.output)?;
-    let key = key.map(|key| key::normalise(&key)).transpose()?;
+    let read = if typed.hex { key::from_hex } else { key::normalise };
+    let key = key.map(|key| read(&key)).transpose()?;
+    let counter = typed.hotp.then(|| typed.counter.unwrap_or(0));
     let code = proof::given(session, typed.proof)?;
     proof::with_proof(session, code, |code| {
         let parameters = BeginParameters {
@@ -91,6 +93,7 @@ fn begin(session: &Session, typed: cli::Bind) -> Result<Begun, Failure> {
             algorithm: typed.algorithm.map(|algorithm| Algorithm::name(algorithm).to_owned()),
             digits: typed.digits,
             period: typed.period,
+            counter,
             replaces: typed.replace.clone(),
             code,
         };

@@ -66,6 +66,7 @@ fn text(devices: &[Device], clock: &Clock) -> Vec<Line> {
 
 fn state(device: &Device, clock: &Clock) -> Line {
     match (device.state.as_str(), device.retired) {
+        ("active", _) if device.needs_resync => Line::new().then(Tone::Warn, "resync"),
         ("active", _) => Line::new().then(Tone::Good, "active"),
         ("pending", _) => Line::new().then(Tone::Warn, "pending"),
         ("retired", Some(at)) => Line::new().then(Tone::Dim, format!("retired {}", clock.date(at))),

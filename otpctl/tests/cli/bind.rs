@@ -150,7 +150,7 @@ fn begin_passes_everything_on_and_stops() {
     ];
     let ended = daemon.run_with(&words, "jbsw y3dp ehpk 3pxp jbsw y3dp ehpk 3pxp\n");
     assert_eq!(ended.code, 0, "{ended:?}");
-    let begin = json!({"user": "alice", "name": "Tablet", "key": KEY, "algorithm": "SHA256", "digits": 8,
+    let begin = json!({"user": "alice", "name": "Tablet", "key": KEY, "algorithm": "SHA256", "counter": null, "digits": 8,
         "period": 60, "replaces": "Phone", "code": "111111"});
     assert_eq!(daemon.calls(), [("Account.Begin".to_owned(), begin)]);
     assert!(ended.out.contains("Type this into an authenticator app:"), "{}", ended.out);

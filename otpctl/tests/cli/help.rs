@@ -5,12 +5,13 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "bind",
     "confirm",
     "status",
     "devices",
     "rename",
+    "resync",
     "unbind",
     "off",
     "unlock",

@@ -27,6 +27,8 @@ mod proof;
 #[cfg(test)]
 mod qr;
 #[cfg(test)]
+mod resync;
+#[cfg(test)]
 mod screen;
 #[cfg(test)]
 mod support;

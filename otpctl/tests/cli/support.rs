@@ -260,7 +260,7 @@ const STUCK: u16 = 30_000;
 /// A device as the daemon describes it, with `changes`.
 pub(crate) fn device(changes: &Value) -> Value {
     let mut device = json!({"id": 1, "name": "Phone", "state": "active", "kind": "totp", "algorithm": "SHA1",
-        "digits": 6, "period": 30, "created": 1_700_000_000, "created_by": "alice", "activated": 1_700_000_060,
+        "digits": 6, "period": 30, "needs_resync": false, "created": 1_700_000_000, "created_by": "alice", "activated": 1_700_000_060,
         "retired": null, "retired_by": null, "last_used": null, "last_service": null, "last_address": null});
     device.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     device

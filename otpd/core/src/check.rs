@@ -186,7 +186,8 @@ fn in_a_row<O: Opener>(
     let seconds: Vec<bool> = steps.iter().map(|step| generator.matches(second, *step)).collect();
     let pairs = firsts.iter().zip(seconds.iter().zip(&steps).skip(1));
     let found = pairs.filter(|(first, (second, _))| **first && **second).map(|(_, (_, step))| *step);
-    Ok(found.filter(|step| device.last_step.is_none_or(|last| step.distance(last) > 1)).last())
+    let found: Vec<Step> = found.collect();
+    Ok(found.into_iter().rfind(|step| device.last_step.is_none_or(|last| step.distance(last) > 1)))
 }
 
 /// So many counters from the next one on.

@@ -19,6 +19,7 @@ use otpd_proto::login::Next;
 mod enrol;
 mod import;
 mod recover;
+mod resync;
 
 use super::*;
 use crate::keys::MasterKey;

@@ -53,6 +53,7 @@ fn bind(account: &mut Account, keys: &Keys, devices: u32) -> Key {
             name: DeviceName::new(&format!("phone {number}")).expect("a name"),
             key: keys.seal(account.id, DeviceId(account.next_device), &last).expect("sealed"),
             parameters: Parameters::default(),
+            counter: None,
             replaces: None,
             by: "root".into(),
             from: "bench".into(),

@@ -205,6 +205,7 @@ fn bind_one(registry: &Sqlite, keys: &Arc<Keys>, number: Number, devices: u32) -
                 name: DeviceName::new(&format!("phone {device}"))?,
                 key,
                 parameters: Parameters::default(),
+                counter: None,
                 replaces: None,
                 by: "otpd-bench".to_owned(),
                 from: "otpd-bench".to_owned(),
