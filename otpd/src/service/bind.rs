@@ -168,7 +168,7 @@ impl Wanted {
         let taken_over = old.map(|device| device.name.clone());
         let name = self.name.clone().or(taken_over).unwrap_or_else(|| {
             // A pending device gives way to one of its name.
-            free_name(|name| account.active().any(|device| device.name == *name))
+            free_name(self.parameters, |name| account.active().any(|device| device.name == *name))
         });
         let key = keys.seal(account.id, DeviceId(account.next_device), &self.key)?;
         let new = NewDevice {
@@ -230,11 +230,12 @@ pub(super) fn check_clock(now: UnixTime) -> Result<(), Failure> {
     Err(Failure::refused(Reason::ClockUnset, say))
 }
 
-/// "phone", or the first of "phone 2", "phone 3", … that is not taken.
-pub(super) fn free_name(taken: impl Fn(&DeviceName) -> bool) -> DeviceName {
-    let numbered = (2..).map(|number| format!("phone {number}"));
+/// "phone" (or "token", if it counts), or the first of "phone 2", "phone 3", … that is not taken.
+pub(super) fn free_name(parameters: Parameters, taken: impl Fn(&DeviceName) -> bool) -> DeviceName {
+    let plain = if parameters.counts() { "token" } else { "phone" };
+    let numbered = (2..).map(|number| format!("{plain} {number}"));
     let mut names =
-        std::iter::once("phone".to_owned()).chain(numbered).filter_map(|name| DeviceName::new(&name).ok());
+        std::iter::once(plain.to_owned()).chain(numbered).filter_map(|name| DeviceName::new(&name).ok());
     // Devices are at most ten, so one of the first eleven is free.
     loop {
         if let Some(name) = names.next().filter(|name| !taken(name)) {

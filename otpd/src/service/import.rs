@@ -315,7 +315,8 @@ fn bind(
     let key = keys.open_staged(import, staged)?;
     check_key(account, live(account), &key, keys)?;
     let first = !account.is_protected();
-    let name = staged.name.clone().unwrap_or_else(|| free_name(|name| account.has_name(name)));
+    let name =
+        staged.name.clone().unwrap_or_else(|| free_name(staged.parameters, |name| account.has_name(name)));
     let new = NewDevice {
         name: name.clone(),
         key: keys.seal(account.id, DeviceId(account.next_device), &key)?,

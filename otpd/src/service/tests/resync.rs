@@ -12,12 +12,7 @@ struct Token(Key);
 
 impl Token {
     fn bind(service: &Service<Memory>, counter: u64) -> Self {
-        let call = BeginParameters {
-            name: Some("token".into()),
-            counter: Some(counter),
-            digits: Some(8),
-            ..BeginParameters::default()
-        };
+        let call = BeginParameters { counter: Some(counter), digits: Some(8), ..BeginParameters::default() };
         let begun = service.begin(own(USER), &call, NOW).unwrap();
         assert!(begun.uri.expose_secret().starts_with("otpauth://hotp/"));
         assert!(begun.uri.expose_secret().ends_with(&format!("&digits=8&counter={counter}")));
