@@ -6,7 +6,11 @@ use zeroize::Zeroizing;
 
 /// A typed code: 6 to 8 ASCII digits. Wiped when dropped, never printed.
 #[derive(Clone)]
-pub struct Code(Zeroizing<String>);
+pub struct Code {
+    digits: Zeroizing<String>,
+    /// They stood behind a password, whose own last digits may be the first of them.
+    is_tail: bool,
+}
 
 /// What was typed has no form of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,13 +37,37 @@ impl Code {
                 _ => return Err(NotACode),
             }
         }
-        if (6..=8).contains(&digits.len()) { Ok(Self(digits)) } else { Err(NotACode) }
+        Self::of(digits, false)
     }
 
-    /// The digits. Every use of a code is found by searching for this name.
+    /// Reads the digits at the end of an answer that began with a password. Which of them are the code only a device
+    /// can tell, by the length of its codes, so each is compared with as many as it shows. That is one try: it can
+    /// match what tries of each length could, and no more.
+    ///
+    /// # Errors
+    /// [`NotACode`].
+    pub fn parse_tail(digits: &str) -> Result<Self, NotACode> {
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotACode);
+        }
+        Self::of(Zeroizing::new(digits.to_owned()), true)
+    }
+
+    fn of(digits: Zeroizing<String>, is_tail: bool) -> Result<Self, NotACode> {
+        if (6..=8).contains(&digits.len()) { Ok(Self { digits, is_tail }) } else { Err(NotACode) }
+    }
+
+    /// The digits. Every use of a code is found by searching for `expose_digits`.
     #[must_use]
     pub fn expose_digits(&self) -> &str {
-        &self.0
+        &self.digits
+    }
+
+    /// The digits that a device whose codes have this length is to be asked about.
+    #[must_use]
+    pub fn expose_digits_for(&self, length: u8) -> &str {
+        let ignored = if self.is_tail { self.digits.len().saturating_sub(length.into()) } else { 0 };
+        self.digits.get(ignored..).unwrap_or_default()
     }
 }
 
@@ -84,6 +112,23 @@ mod tests {
             &long,
         ] {
             assert_eq!(Code::parse(typed).err(), Some(NotACode), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_asked_about_as_many_digits_at_the_end_as_it_shows() {
+        let tail = Code::parse_tail("12345678").unwrap();
+        let of = |code: &Code| [6, 7, 8].map(|length| code.expose_digits_for(length).to_owned());
+        assert_eq!(of(&tail), ["345678", "2345678", "12345678"]);
+        assert_eq!(of(&Code::parse_tail("123456").unwrap()), ["123456"; 3]);
+        assert_eq!(of(&Code::parse("12345678").unwrap()), ["12345678"; 3]);
+    }
+
+    #[test]
+    fn a_tail_is_six_to_eight_digits_and_nothing_else() {
+        for typed in ["", "12345", "123456789", "123 456", "123-456", "x123456", "123456x", "１２３４５６"]
+        {
+            assert_eq!(Code::parse_tail(typed).err(), Some(NotACode), "{typed}");
         }
     }
 

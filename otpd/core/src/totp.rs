@@ -174,6 +174,7 @@ impl Default for Parameters {
 /// Makes and compares the codes of one key.
 pub struct Generator {
     totp: totp_rs::Totp,
+    digits: u8,
     /// For a counter any period does: totp-rs is given the time at which the step with the counter's number begins.
     period: u16,
 }
@@ -206,7 +207,7 @@ impl Generator {
             .with_secret(totp_rs::Secret::new(key.expose_bytes().into()))
             .build()
             .map_err(|error| GeneratorError(error.to_string()))?;
-        Ok(Self { totp, period })
+        Ok(Self { totp, digits: parameters.digits, period })
     }
 
     /// Whether `code` is the one of `step`, in constant time.
@@ -214,7 +215,7 @@ impl Generator {
     pub fn matches(&self, code: &Code, step: Step) -> bool {
         step.0
             .checked_mul(u64::from(self.period))
-            .is_some_and(|time| self.totp.check(code.expose_digits(), time).is_some())
+            .is_some_and(|time| self.totp.check(code.expose_digits_for(self.digits), time).is_some())
     }
 
     /// Those of `steps` that have this code. All of them are computed whatever matches.
@@ -313,6 +314,23 @@ mod tests {
         let long = Code::parse(&eight.code_at(Step(1))).unwrap();
         assert!(!six.matches(&long, Step(1)));
         assert!(eight.matches(&long, Step(1)));
+    }
+
+    #[test]
+    fn a_tail_matches_by_as_many_of_its_last_digits_as_a_code_has() {
+        let generator = |digits| {
+            let parameters = Parameters::new(Algorithm::Sha1, digits, 30).unwrap();
+            Generator::new(&key(b"12345678901234567890"), parameters).unwrap()
+        };
+        let tail = |digits: &str| Code::parse_tail(digits).unwrap();
+        let (six, eight) = (generator(6), generator(8));
+        let (short, long) = (six.code_at(Step(1)), eight.code_at(Step(1)));
+        assert!(six.matches(&tail(&format!("00{short}")), Step(1)));
+        assert!(six.matches(&tail(&short), Step(1)) && !eight.matches(&tail(&short), Step(1)));
+        assert!(
+            eight.matches(&tail(&long), Step(1)) && !eight.matches(&tail(&format!("00{short}")), Step(1))
+        );
+        assert!(!six.matches(&tail(&format!("{short}00")), Step(1)));
     }
 
     #[test]
