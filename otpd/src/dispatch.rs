@@ -101,9 +101,9 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         "org.varlink.service.GetInfo" => reply(&info(peer.door)),
         "org.varlink.service.GetInterfaceDescription" => describe(raw, peer.door),
         login::START => with(raw, |p: login::LoginParameters| of(s.start(peer, &p.login, now).map(step))),
-        login::ANSWER => {
-            with(raw, |p: login::AnswerParameters| of(s.answer(peer, &p.login, &p.answer, now).map(step)))
-        }
+        login::ANSWER => with(raw, |p: login::AnswerParameters| {
+            of(s.answer_given(peer, &p.login, &p.answer, p.given, now).map(step))
+        }),
         login::ACCOUNT => {
             with(raw, |p: login::LoginParameters| of(s.account_phase(peer, &p.login, now).map(step)))
         }

@@ -139,7 +139,15 @@ mod tests {
         let json = serde_json::to_string(&Parameters { login, answer: None }).unwrap();
         assert_eq!(json, serde_json::to_string(&LoginParameters { login: login.clone() }).unwrap());
         let json = serde_json::to_string(&Parameters { login, answer: Some(&answer) }).unwrap();
-        assert_eq!(json, serde_json::to_string(&AnswerParameters { login: login.clone(), answer }).unwrap());
+        assert_eq!(
+            json,
+            serde_json::to_string(&AnswerParameters {
+                login: login.clone(),
+                answer,
+                given: login::Given::Typed
+            })
+            .unwrap()
+        );
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         let mut next = started.map_err(|fault| self.unanswered(&login, fault))?;
         let mut answered = false;
         for _ in 0..MOST_QUESTIONS {
-            let Next::Ask { prompt, echo } = next else { break };
+            let Next::Ask { prompt, echo, .. } = next else { break };
             self.debug("otpd asks");
             let answer = self.answer(&login, &prompt, echo)?;
             let judged = self.daemon.answer(&login, &answer);
@@ -64,7 +64,7 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
             answered = true;
         }
         match next {
-            Next::Accept { device, notice } if answered => self.pass(login, &device, notice.as_deref()),
+            Next::Accept { device, notice, .. } if answered => self.pass(login, &device, notice.as_deref()),
             other => self.end(&login, other),
         }
     }

@@ -32,10 +32,16 @@ impl Reply {
     pub(crate) fn step(&self) -> Option<Next> {
         let step = self.field("step")?;
         Some(match step.text("next")?.as_str() {
-            "ask" => {
-                Next::Ask { prompt: step.text("prompt")?, echo: step.field("echo")? == &Self::Bool(true) }
-            }
-            "accept" => Next::Accept { device: step.text("device")?, notice: step.text("notice") },
+            "ask" => Next::Ask {
+                prompt: step.text("prompt")?,
+                echo: step.field("echo")? == &Self::Bool(true),
+                digits: step.digits(),
+            },
+            "accept" => Next::Accept {
+                device: step.text("device")?,
+                notice: step.text("notice"),
+                digits: step.digits(),
+            },
             "not_required" => Next::NotRequired { why: step.text("why")?, notice: step.text("notice") },
             "refuse" => Next::Refuse { say: step.text("say")? },
             "locked" => Next::Locked { say: step.text("say")?, until: step.number("until") },
@@ -56,6 +62,10 @@ impl Reply {
             Self::Number(number) => Some(*number),
             _ => None,
         }
+    }
+
+    fn digits(&self) -> Option<u8> {
+        u8::try_from(self.number("digits")?).ok()
     }
 
     pub(crate) fn field(&self, name: &str) -> Option<&Self> {
@@ -133,10 +143,10 @@ mod tests {
     fn every_step_of_the_protocol_is_read_as_it_was_meant() {
         let (text, more) = (|| "text".to_owned(), || Some("more".to_owned()));
         for step in [
-            Next::Ask { prompt: text(), echo: false },
-            Next::Ask { prompt: text(), echo: true },
-            Next::Accept { device: text(), notice: None },
-            Next::Accept { device: text(), notice: more() },
+            Next::Ask { prompt: text(), echo: false, digits: None },
+            Next::Ask { prompt: text(), echo: true, digits: Some(8) },
+            Next::Accept { device: text(), notice: None, digits: None },
+            Next::Accept { device: text(), notice: more(), digits: Some(6) },
             Next::NotRequired { why: text(), notice: None },
             Next::NotRequired { why: text(), notice: more() },
             Next::Refuse { say: text() },
@@ -152,7 +162,19 @@ mod tests {
     #[test]
     fn null_is_absent_and_unknown_fields_are_skipped() {
         let json = r#"{"x":[1,[2.5]],"step":{"next":"accept","notice":null,"device":"phone","weight":1e300,"y":{}}}"#;
-        assert_eq!(read(json), Some(Next::Accept { device: "phone".to_owned(), notice: None }));
+        assert_eq!(read(json), Some(Next::Accept { device: "phone".to_owned(), notice: None, digits: None }));
+    }
+
+    #[test]
+    fn digits_that_are_no_small_number_are_none() {
+        for digits in ["-1", "256", "6.0", "\"6\"", "[6]", "null", "99999999999999999999"] {
+            let json = format!(r#"{{"step":{{"next":"ask","prompt":"","echo":false,"digits":{digits}}}}}"#);
+            assert_eq!(
+                read(&json),
+                Some(Next::Ask { prompt: String::new(), echo: false, digits: None }),
+                "{digits}"
+            );
+        }
     }
 
     #[test]

@@ -129,8 +129,11 @@ def carry_over(admin, user, key):
 def log_in(connection, user, key, recovery_code):
     login = {"user": user, "service": "sshd", "rhost": "192.0.2.7", "tty": "ssh"}
     good = code(key, 0)
-    assert connection.Start(login)["step"]["next"] == "ask"
-    assert connection.Answer(login, good)["step"]["next"] == "accept"
+    asked = connection.Start(login)["step"]
+    assert (asked["next"], asked["digits"]) == ("ask", 6)
+    accepted = connection.Answer(login, "42" + good, "tail")["step"]
+    assert (accepted["next"], accepted["digits"]) == ("accept", 6)
+    assert connection.Answer(login, good, "first_pass")["step"]["next"] == "refuse"
     assert connection.Answer(login, good)["step"]["next"] == "refuse"
     wrong = "".join(str((int(digit) + 5) % 10) for digit in good)
     while connection.Answer(login, wrong)["step"]["next"] != "locked":

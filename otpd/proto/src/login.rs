@@ -51,6 +51,9 @@ pub enum Next {
         prompt: String,
         /// Whether what is typed may be shown.
         echo: bool,
+        /// Digits of the longest code that this account may have, for who must find a code behind a password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digits: Option<u8>,
     },
     /// Logged in.
     Accept {
@@ -59,6 +62,9 @@ pub enum Next {
         /// To be shown, if anything.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
+        /// How many of the digits sent were the code, if they were a [`Given::Tail`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digits: Option<u8>,
     },
     /// No code is asked for here.
     NotRequired {
@@ -90,6 +96,28 @@ pub struct LoginParameters {
     pub login: Login,
 }
 
+/// How an answer was given. Only who typed at the prompt has read it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// Typed at the prompt of [`Next::Ask`].
+    #[default]
+    Typed,
+    /// Typed at the prompt of another module.
+    FirstPass,
+    /// Typed behind a password that nobody has checked yet: the digits at the end, at most as many as
+    /// [`Next::Ask`] names. The first of them may belong to the password.
+    Tail,
+}
+
+impl Given {
+    /// Whether this is what an absent field means.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        *self == Self::Typed
+    }
+}
+
 /// Parameters of `Answer`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AnswerParameters {
@@ -97,6 +125,9 @@ pub struct AnswerParameters {
     pub login: Login,
     /// What the person typed.
     pub answer: Secret,
+    /// How.
+    #[serde(default, skip_serializing_if = "Given::is_typed")]
+    pub given: Given,
 }
 
 /// Result of all three methods.

@@ -137,24 +137,27 @@ fn the_login_interface_is_its_types() {
         ssh_auth_info: Some(text()),
     };
     let steps = [
-        login::Next::Ask { prompt: text(), echo: false },
-        login::Next::Accept { device: text(), notice: Some(text()) },
+        login::Next::Ask { prompt: text(), echo: false, digits: Some(6) },
+        login::Next::Accept { device: text(), notice: Some(text()), digits: Some(6) },
         login::Next::NotRequired { why: text(), notice: Some(text()) },
         login::Next::Refuse { say: text() },
         login::Next::Locked { say: text(), until: Some(1) },
     ];
     let step = keys(&login::Step { step: steps[0].clone() });
     let parameters = keys(&login::LoginParameters { login: login.clone() });
+    let answer =
+        login::AnswerParameters { login: login.clone(), answer: secret(), given: login::Given::Tail };
     check(
         login::INTERFACE,
         &[
+            ("Given", BTreeSet::new()),
             ("Login", keys(&login)),
             ("Next", steps.iter().flat_map(keys).collect()),
             ("Start(", parameters.clone()),
             ("Start)", step.clone()),
             ("Account(", parameters),
             ("Account)", step.clone()),
-            ("Answer(", keys(&login::AnswerParameters { login, answer: secret() })),
+            ("Answer(", keys(&answer)),
             ("Answer)", step),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],

@@ -80,7 +80,7 @@ impl Scene {
             event.decision = Decision::Accept;
             event.reason = Reason::Ok;
             let notice = "This code let you in once. Bind a device now: otpctl bind".to_owned();
-            Next::Accept { device: "enrol code".into(), notice: Some(notice) }
+            Next::Accept { device: "enrol code".into(), notice: Some(notice), digits: None }
         } else {
             self.wrong(now)
         };

@@ -24,6 +24,7 @@ use otpd_core::throttle::Lane;
 use otpd_core::throttle::Throttle;
 use otpd_core::time::UnixTime;
 use otpd_proto::Secret;
+use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
@@ -57,7 +58,7 @@ impl<R: Registry> Service<R> {
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
-        let Some(person) = &scene.person else { return Ok(ask(prompt::plain(&login.user))) };
+        let Some(person) = &scene.person else { return Ok(ask(prompt::plain(&login.user), DIGITS)) };
         let account = match self.registry.find(&person.identity) {
             Err(RegistryError::Conflict) => return self.refuse_conflict(&scene, now, Kind::Login),
             found => found?,
@@ -68,7 +69,7 @@ impl<R: Registry> Service<R> {
                 let step = self.unprotected(&scene, person, account.as_ref(), now, Kind::Login)?;
                 let plain = prompt::plain(person.identity.name.as_str());
                 let prompt = if scene.settings.say_why { format!("{NO_DEVICE} {plain}") } else { plain };
-                Ok(step.unwrap_or_else(|| ask(prompt)))
+                Ok(step.unwrap_or_else(|| ask(prompt, DIGITS)))
             }
         }
     }
@@ -93,17 +94,24 @@ impl<R: Registry> Service<R> {
         Ok(Some(scene.ask_for_code(&account, now)))
     }
 
-    /// Checks what was typed.
+    /// Checks what was typed, at the prompt or elsewhere.
     ///
     /// # Errors
     /// [`Failure`]: the caller may not, or nothing could be decided.
-    pub fn answer(&self, peer: Peer, login: &Login, answer: &Secret, now: UnixTime) -> Result<Next, Failure> {
+    pub fn answer_given(
+        &self,
+        peer: Peer,
+        login: &Login,
+        answer: &Secret,
+        given: Given,
+        now: UnixTime,
+    ) -> Result<Next, Failure> {
         let scene = self.scene(peer, login, Phase::Answer, now)?;
         if !scene.settings.policy.asks(&login.service) {
             return Ok(self.let_by(&scene, now, Kind::Login, Reason::ServiceNever, None));
         }
         // The form comes first: it must not tell who exists.
-        let typed = match Typed::read(answer.expose_secret(), scene.from) {
+        let typed = match Typed::read(answer.expose_secret(), given, scene.from) {
             Ok(typed) => typed,
             Err(say) => {
                 self.registry.record(scene.event(
@@ -121,7 +129,7 @@ impl<R: Registry> Service<R> {
         };
         let (keys, deciding) = (Arc::clone(&self.keys), scene.clone());
         let decided = self.registry.change(&person.identity, move |account, journal| match &typed {
-            Typed::Code(code) => deciding.decide(account, code, &keys, now, journal),
+            Typed::Code(code) => deciding.decide(account, code, given, &keys, now, journal),
             Typed::RecoveryCode(code) => Ok(deciding.recover(account, code, &keys, now, journal)),
             Typed::EnrolCode(code) => Ok(deciding.enrol(account, code, &keys, now, journal)),
         });
@@ -297,18 +305,18 @@ enum Typed {
 
 impl Typed {
     /// Tells by the form what it is, or what to say.
-    fn read(typed: &str, from: From) -> Result<Self, &'static str> {
-        if let Ok(code) = Code::parse(typed) {
+    fn read(typed: &str, given: Given, from: From) -> Result<Self, &'static str> {
+        let parse = if given == Given::Tail { Code::parse_tail } else { Code::parse };
+        if let Ok(code) = parse(typed) {
             return Ok(Self::Code(code));
         }
         let other = RecoveryCode::parse(typed).ok().map(Self::RecoveryCode);
         let other = other.or_else(|| EnrolCode::parse(typed).map(Self::EnrolCode));
         match (other, from) {
-            // Any process of the user could try here, and lock screens are no place to be locked out of.
-            (Some(_), From::Own) => {
-                Err("A recovery code is not taken here, but at an SSH, sudo or console login.")
-            }
-            (Some(other), From::Local | From::Remote(_)) => Ok(other),
+            (Some(other), From::Local | From::Remote(_)) if given == Given::Typed => Ok(other),
+            // Any process of the user could try here, and lock screens are no place to be locked out of. What was not
+            // typed at our prompt may be a password that has the form by chance.
+            (Some(_), _) => Err("A recovery code is not taken here, but at an SSH, sudo or console login."),
             (None, _) => {
                 Err("That is no code. A code is 6 to 8 digits, a recovery code 16 letters and digits.")
             }
@@ -358,10 +366,11 @@ impl Scene {
     }
 
     fn ask_for_code(&self, account: &Account, now: UnixTime) -> Next {
+        let digits = account.active().map(|device| device.parameters.digits()).max().unwrap_or(DIGITS);
         if !self.settings.say_why {
-            return ask(prompt::plain(account.identity.name.as_str()));
+            return ask(prompt::plain(account.identity.name.as_str()), digits);
         }
-        ask(prompt::informed(account, self.lane(account, now), now))
+        ask(prompt::informed(account, self.lane(account, now), now), digits)
     }
 
     fn address(&self) -> Option<String> {
@@ -394,6 +403,7 @@ impl Scene {
         &self,
         account: &mut Account,
         code: &Code,
+        given: Given,
         keys: &Keys,
         now: UnixTime,
         journal: &mut Journal,
@@ -409,22 +419,26 @@ impl Scene {
             Verdict::Accepted { device, offset } => {
                 event.decision = Decision::Accept;
                 event.reason = Reason::Ok;
-                let name =
-                    account.device_mut(device).map(|device| device.name.to_string()).unwrap_or_default();
+                let used = account.device_mut(device);
+                let digits = used.as_ref().map(|device| device.parameters.digits());
+                let name = used.map(|device| device.name.to_string()).unwrap_or_default();
                 event.device = Some(name.clone());
-                if offset != 0 {
-                    event.detail = Some(format!("code off by {offset} s"));
+                let off = (offset != 0).then(|| format!("code off by {offset} s"));
+                let early = (given == Given::Tail).then(|| BEFORE_THE_PASSWORD.to_owned());
+                if off.is_some() || early.is_some() {
+                    event.detail = Some([early, off].into_iter().flatten().collect::<Vec<_>>().join("; "));
                 }
                 account.note_use(
                     device,
                     Use { at: now, service: self.login.service.clone(), address: self.address() },
                 );
                 self.learn_source(account, now);
-                // Only a login tells the owner; a process of theirs could take the announcement away unseen. Where the
-                // prompt has told it, it is not told again.
-                let announce = if lane == Lane::Own { None } else { account.announce.take() };
+                // Only a login tells the owner; a process of theirs could take the announcement away unseen, and so
+                // could a login that showed no prompt of ours. Where the prompt has told it, it is not told again.
+                let tells = lane != Lane::Own && given == Given::Typed;
+                let announce = if tells { account.announce.take() } else { None };
                 let notice = announce.filter(|text| !self.settings.say_why || !text.is_ascii());
-                Next::Accept { device: name, notice }
+                Next::Accept { device: name, notice, digits: digits.filter(|_| given == Given::Tail) }
             }
             Verdict::Used { device, next } => {
                 event.reason = Reason::CodeUsed;
@@ -506,14 +520,19 @@ fn believed(login: &Login, from: From) -> Login {
     }
 }
 
+/// Of an accepted code, for the audit log: the login may have failed all the same.
+const BEFORE_THE_PASSWORD: &str = "before the password was checked";
+
 const NO_DEVICE: &str =
     "A device is required and none is bound. An administrator has a code for you: otpctl enrol-code.";
 
 /// Characters.
 const LONGEST_FACT: usize = 64;
+/// Of a code of somebody who has no device: as many as most have.
+const DIGITS: u8 = 6;
 
-fn ask(prompt: String) -> Next {
-    Next::Ask { prompt, echo: false }
+fn ask(prompt: String, digits: u8) -> Next {
+    Next::Ask { prompt, echo: false, digits: Some(digits) }
 }
 
 fn refuse(say: &str) -> Next {

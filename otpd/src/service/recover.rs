@@ -84,7 +84,8 @@ impl Scene {
                     prompt::date(now),
                     prompt::clock(now),
                 ));
-                Next::Accept { device: format!("recovery code {number}"), notice: Some(notice(account, now)) }
+                let (device, notice) = (format!("recovery code {number}"), Some(notice(account, now)));
+                Next::Accept { device, notice, digits: None }
             }
             Some(Spent::Before { number, at }) => {
                 event.reason = Reason::CodeUsed;

@@ -13,10 +13,12 @@ use otpd_proto::account::ProofParameters;
 use otpd_proto::account::StatusParameters;
 use otpd_proto::account::UnbindParameters;
 use otpd_proto::admin::ResetParameters;
+use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
 mod enrol;
+mod first_pass;
 mod import;
 mod recover;
 mod resync;
@@ -49,6 +51,13 @@ fn settings(policy: Policy) -> Settings {
 
 fn plain() -> Service<Memory> {
     service(settings(Policy::default()))
+}
+
+impl Service<Memory> {
+    /// Gives what was typed at the prompt.
+    fn answer(&self, peer: Peer, login: &Login, answer: &Secret, now: UnixTime) -> Result<Next, Failure> {
+        self.answer_given(peer, login, answer, Given::Typed, now)
+    }
 }
 
 /// The user's own process.
@@ -98,7 +107,7 @@ fn reason<T>(result: Result<T, Failure>) -> Reason {
 
 fn prompt(service: &Service<Memory>, login: &Login, now: UnixTime) -> String {
     match service.start(ROOT, login, now).unwrap() {
-        Next::Ask { prompt, echo: false } => prompt,
+        Next::Ask { prompt, echo: false, .. } => prompt,
         other => panic!("{other:?}"),
     }
 }

@@ -188,8 +188,10 @@ fn nobody_is_accepted_without_an_answer_cve_2021_31924() {
 #[test]
 fn an_echoing_prompt_is_shown_only_if_the_daemon_says_so() {
     let mut pam = Pam::new("alice").typing(b"1");
-    let daemon =
-        ScriptedDaemon::new([Ok(Next::Ask { prompt: "Serial: ".to_owned(), echo: true }), Ok(refuse("No."))]);
+    let daemon = ScriptedDaemon::new([
+        Ok(Next::Ask { prompt: "Serial: ".to_owned(), echo: true, digits: None }),
+        Ok(refuse("No.")),
+    ]);
     assert_eq!(authenticate(&mut pam, &daemon), Outcome::Refused);
     assert_eq!(pam.prompts, [(Echo::On, "Serial: ".to_owned())]);
 }
@@ -209,7 +211,11 @@ fn control_characters_of_the_daemon_reach_no_terminal_and_no_log() {
     let prompt = format!("\x1b]0;title\x07{}", "x".repeat(600));
     let daemon = ScriptedDaemon::new([
         Ok(ask(&prompt)),
-        Ok(Next::Accept { device: "a\nuser=root".to_owned(), notice: Some("\x1b[2Jhello".to_owned()) }),
+        Ok(Next::Accept {
+            device: "a\nuser=root".to_owned(),
+            notice: Some("\x1b[2Jhello".to_owned()),
+            digits: None,
+        }),
     ]);
     assert_eq!(authenticate(&mut pam, &daemon), Outcome::Passed);
     let texts: Vec<&String> =

@@ -7,7 +7,7 @@ use super::*;
 use crate::permit::Permit;
 
 /// Binds a first device and returns it with the recovery codes that came with it.
-fn bind_first(service: &Service<Memory>) -> (Phone, Vec<Secret>) {
+pub(super) fn bind_first(service: &Service<Memory>) -> (Phone, Vec<Secret>) {
     let call = BeginParameters { name: Some("phone".into()), ..BeginParameters::default() };
     let begun = service.begin(own(USER), &call, NOW).unwrap();
     let phone = Phone(Key::from_base32(begun.key.expose_secret()).unwrap());

@@ -171,11 +171,11 @@ pub(super) fn options(words: &[&CStr]) -> Options {
 }
 
 pub(super) fn ask(prompt: &str) -> Next {
-    Next::Ask { prompt: prompt.to_owned(), echo: false }
+    Next::Ask { prompt: prompt.to_owned(), echo: false, digits: Some(6) }
 }
 
 pub(super) fn accept(notice: Option<&str>) -> Next {
-    Next::Accept { device: "phone".to_owned(), notice: notice.map(str::to_owned) }
+    Next::Accept { device: "phone".to_owned(), notice: notice.map(str::to_owned), digits: None }
 }
 
 pub(super) fn not_required(notice: Option<&str>) -> Next {
