@@ -9,6 +9,7 @@ use otpd_proto::Secret;
 use otpd_proto::client::Client;
 use otpd_proto::client::ClientError;
 use otpd_proto::login;
+use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 use serde::Serialize;
@@ -20,7 +21,7 @@ pub(crate) trait Daemon {
     /// Begins a login.
     fn start(&self, login: &Login) -> Result<Next, Fault>;
     /// Gives what was typed.
-    fn answer(&self, login: &Login, answer: &Secret) -> Result<Next, Fault>;
+    fn answer(&self, login: &Login, answer: &Secret, given: Given) -> Result<Next, Fault>;
     /// The account phase.
     fn account(&self, login: &Login) -> Result<Next, Fault>;
 }
@@ -74,20 +75,29 @@ struct Parameters<'a> {
     login: &'a Login,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<&'a Secret>,
+    #[serde(skip_serializing_if = "Given::is_typed")]
+    given: Given,
+}
+
+impl<'a> Parameters<'a> {
+    /// Of `Start` and `Account`.
+    fn of(login: &'a Login) -> Self {
+        Self { login, answer: None, given: Given::Typed }
+    }
 }
 
 impl Daemon for Otpd<'_> {
     fn start(&self, login: &Login) -> Result<Next, Fault> {
-        self.ask(login::START, &Parameters { login, answer: None }, self.timeout)
+        self.ask(login::START, &Parameters::of(login), self.timeout)
     }
 
-    fn answer(&self, login: &Login, answer: &Secret) -> Result<Next, Fault> {
-        let parameters = Parameters { login, answer: Some(answer) };
+    fn answer(&self, login: &Login, answer: &Secret, given: Given) -> Result<Next, Fault> {
+        let parameters = Parameters { login, answer: Some(answer), given };
         self.ask(login::ANSWER, &parameters, self.timeout.max(ANSWER_WITHIN))
     }
 
     fn account(&self, login: &Login) -> Result<Next, Fault> {
-        self.ask(login::ACCOUNT, &Parameters { login, answer: None }, self.timeout)
+        self.ask(login::ACCOUNT, &Parameters::of(login), self.timeout)
     }
 }
 
@@ -136,18 +146,13 @@ mod tests {
     fn the_parameters_are_those_of_the_protocol() {
         let login = &Login { user: "alice".to_owned(), ..Login::default() };
         let answer = Secret::new("123456".to_owned());
-        let json = serde_json::to_string(&Parameters { login, answer: None }).unwrap();
+        let json = serde_json::to_string(&Parameters::of(login)).unwrap();
         assert_eq!(json, serde_json::to_string(&LoginParameters { login: login.clone() }).unwrap());
-        let json = serde_json::to_string(&Parameters { login, answer: Some(&answer) }).unwrap();
-        assert_eq!(
-            json,
-            serde_json::to_string(&AnswerParameters {
-                login: login.clone(),
-                answer,
-                given: login::Given::Typed
-            })
-            .unwrap()
-        );
+        for given in [Given::Typed, Given::FirstPass, Given::Tail] {
+            let json = serde_json::to_string(&Parameters { login, answer: Some(&answer), given }).unwrap();
+            let (login, answer) = (login.clone(), answer.clone());
+            assert_eq!(json, serde_json::to_string(&AnswerParameters { login, answer, given }).unwrap());
+        }
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(crate) trait Transaction {
     fn fact(&mut self, fact: Fact) -> PamResult<Option<String>>;
     /// PAM_AUTHTOK: the password that a module before us asked for.
     fn password(&self) -> PamResult<Option<Zeroizing<Vec<u8>>>>;
+    /// Sets PAM_AUTHTOK, for the modules after us. libpam copies it, and wipes it when the phase ends.
+    fn set_password(&mut self, password: &[u8]) -> PamResult<()>;
     /// Asks the person. `Ok(None)` if the application gave no answer.
     fn ask(&mut self, echo: Echo, prompt: &Line) -> PamResult<Option<Zeroizing<Vec<u8>>>>;
     /// Shows a text, if the application can: Apache's fails at any, sshd loses those after the last prompt.
@@ -155,6 +157,17 @@ impl Transaction for Handle<'_> {
 
     fn password(&self) -> PamResult<Option<Zeroizing<Vec<u8>>>> {
         Ok(self.0.get_item::<AuthTok<'_>>()?.map(|password| Zeroizing::new(password.as_bytes().to_vec())))
+    }
+
+    fn set_password(&mut self, password: &[u8]) -> PamResult<()> {
+        // All of its room at once: a buffer that grows leaves copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(password.len().saturating_add(1)));
+        text.extend_from_slice(password);
+        text.push(0);
+        let text = CStr::from_bytes_with_nul(&text).map_err(|_| PamResultCode::PAM_BUF_ERR)?;
+        // SAFETY: a C string that lives until this function ends.
+        let password = unsafe { AuthTok::from_raw(text.as_ptr()) };
+        self.0.set_item_str(password)
     }
 
     fn ask(&mut self, echo: Echo, prompt: &Line) -> PamResult<Option<Zeroizing<Vec<u8>>>> {

@@ -2,9 +2,11 @@
 //! module only asks what it is told to ask, and every way out that is not named here is a refusal.
 
 use otpd_proto::Secret;
+use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 use pam::module::PamResult;
+use zeroize::Zeroizing;
 
 use crate::answer;
 use crate::daemon::Daemon;
@@ -15,9 +17,12 @@ use crate::handle::Priority;
 use crate::handle::Tone;
 use crate::handle::Transaction;
 use crate::line::Line;
+use crate::options::FirstPass;
 use crate::options::Options;
 use crate::options::Unavailable;
 use crate::outcome::Outcome;
+
+mod forward;
 
 /// One phase of one login.
 pub(crate) struct Phase<'a, T, D> {
@@ -52,14 +57,20 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
     fn try_authenticate(&mut self) -> OrEnd<Outcome> {
         self.set_mark(None)?;
         let login = self.login()?;
+        if self.options.forward_pass {
+            return self.authenticate_both(login);
+        }
         let started = self.daemon.start(&login);
         let mut next = started.map_err(|fault| self.unanswered(&login, fault))?;
         let mut answered = false;
         for _ in 0..MOST_QUESTIONS {
             let Next::Ask { prompt, echo, .. } = next else { break };
             self.debug("otpd asks");
-            let answer = self.answer(&login, &prompt, echo)?;
-            let judged = self.daemon.answer(&login, &answer);
+            let (answer, given) = match self.first_pass(&login, answered)? {
+                Some(code) => (code, Given::FirstPass),
+                None => (self.answer(&login, &prompt, echo)?, Given::Typed),
+            };
+            let judged = self.daemon.answer(&login, &answer, given);
             next = judged.map_err(|fault| self.unjudged(&login, fault))?;
             answered = true;
         }
@@ -109,18 +120,26 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         })
     }
 
+    /// What a module before us asked for, if the line says that it is the code. Once: a refused one is not asked for
+    /// again either, since a client that asks once would send it again, and each would count.
+    fn first_pass(&mut self, login: &Login, tried: bool) -> OrEnd<Option<Secret>> {
+        if self.options.first_pass == FirstPass::Ignored {
+            return Ok(None);
+        }
+        let token = self.password(login)?.filter(|_| !tried);
+        match answer::from_first_pass(token.as_ref().map(|token| token.as_slice())) {
+            Ok(code) => Ok(Some(code)),
+            Err(why) if self.options.first_pass == FirstPass::Used => {
+                Err(self.refuse(login, &format!("not sent: {why}")))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Asks once. What cannot be an answer is not asked for again: sshd, sudo and lockers have loops of their own.
     fn answer(&mut self, login: &Login, prompt: &str, echo: bool) -> OrEnd<Secret> {
-        let prompt = self.options.prompt.clone().unwrap_or_else(|| Line::new(prompt));
-        let typed = self.pam.ask(if echo { Echo::On } else { Echo::Off }, &prompt);
-        let typed = typed.map_err(|code| {
-            self.refuse(login, &format!("the conversation failed (PAM code {})", code as i32))
-        })?;
-        self.still(login)?;
-        let password = self.pam.password();
-        let password = password.map_err(|code| {
-            self.refuse(login, &format!("cannot read PAM_AUTHTOK (PAM code {})", code as i32))
-        })?;
+        let typed = self.ask(login, prompt, echo)?;
+        let password = self.password(login)?;
         answer::check(
             typed.as_ref().map(|typed| typed.as_slice()),
             password.as_ref().map(|password| password.as_slice()),
@@ -128,11 +147,30 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         .map_err(|why| self.refuse(login, &format!("not sent: {why}")))
     }
 
+    /// Shows the prompt, or the line's own.
+    fn ask(&mut self, login: &Login, prompt: &str, echo: bool) -> OrEnd<Option<Zeroizing<Vec<u8>>>> {
+        let prompt = self.options.prompt.clone().unwrap_or_else(|| Line::new(prompt));
+        let typed = self.pam.ask(if echo { Echo::On } else { Echo::Off }, &prompt);
+        let typed = typed.map_err(|code| {
+            self.refuse(login, &format!("the conversation failed (PAM code {})", code as i32))
+        })?;
+        self.still(login)?;
+        Ok(typed)
+    }
+
+    fn password(&mut self, login: &Login) -> OrEnd<Option<Zeroizing<Vec<u8>>>> {
+        let password = self.pam.password();
+        password.map_err(|code| {
+            self.refuse(login, &format!("cannot read PAM_AUTHTOK (PAM code {})", code as i32))
+        })
+    }
+
     /// A code was accepted: the notice comes before the last look at PAM_USER, since it calls the application.
     fn pass(&mut self, login: Login, device: &str, notice: Option<&str>) -> OrEnd<Outcome> {
         self.show(Tone::Info, notice);
         self.still(&login)?;
-        self.log(Priority::Info, &format!("accepted; device={device} {}", Who(&login)));
+        let early = if self.options.forward_pass { " before the password was checked" } else { "" };
+        self.log(Priority::Info, &format!("accepted{early}; device={device} {}", Who(&login)));
         self.set_mark(Some(login.user))?;
         Ok(Outcome::Passed)
     }

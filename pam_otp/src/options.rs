@@ -21,6 +21,11 @@ pub(crate) struct Options {
     /// `prompt=TEXT`: shown instead of the daemon's prompt, for clients that look for a certain text. What the
     /// daemon says in its own prompt (locked until …, used already) is lost with it.
     pub(crate) prompt: Option<Line>,
+    /// `use_first_pass`, `try_first_pass`.
+    pub(crate) first_pass: FirstPass,
+    /// `forward_pass`: one answer holds the password and, behind it, the code. The password is handed on to the
+    /// modules after us.
+    pub(crate) forward_pass: bool,
     /// `debug`: each step goes to the log at LOG_DEBUG. Never a secret.
     pub(crate) debug: bool,
     /// `panic`: authenticate panics.
@@ -37,6 +42,17 @@ pub(crate) enum Unavailable {
     Ignore,
 }
 
+/// What becomes of PAM_AUTHTOK, the answer that a module before us asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstPass {
+    /// It is a password, and the person is asked for the code.
+    Ignored,
+    /// It is the answer if it has the form of one. If not, the person is asked.
+    Tried,
+    /// It is the answer, and nobody is ever asked.
+    Used,
+}
+
 /// What is wrong with the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OptionError {
@@ -44,6 +60,8 @@ pub(crate) enum OptionError {
     Unknown(String),
     /// It stands there twice.
     Repeated(&'static str),
+    /// The one says what the other denies.
+    Contradictory(&'static str, &'static str),
     /// Its value is not what it must be.
     Malformed {
         /// The option.
@@ -62,6 +80,12 @@ impl fmt::Display for OptionError {
             Self::Repeated(name) => {
                 write!(f, "option \"{name}\" stands twice; remove one from the service file")
             }
+            Self::Contradictory(one, other) => {
+                write!(
+                    f,
+                    "options \"{one}\" and \"{other}\" contradict each other; remove one from the service file"
+                )
+            }
             Self::Malformed { name, want } => {
                 write!(f, "option \"{name}\" must be {want}; correct the service file")
             }
@@ -73,13 +97,15 @@ impl Options {
     /// Reads the line; `default_socket` is used unless the line names one.
     ///
     /// # Errors
-    /// [`OptionError`] at the first word that is wrong.
+    /// [`OptionError`] at the first word that is wrong, or that contradicts another.
     pub(crate) fn parse(words: &[&CStr], default_socket: &Path) -> Result<Self, OptionError> {
         let mut options = Self {
             socket: default_socket.to_owned(),
             timeout: DEFAULT_TIMEOUT,
             unavailable: Unavailable::Deny,
             prompt: None,
+            first_pass: FirstPass::Ignored,
+            forward_pass: false,
             debug: false,
             #[cfg(feature = "panic-probe")]
             panic: false,
@@ -91,6 +117,11 @@ impl Options {
                 return Err(OptionError::Repeated(name));
             }
             seen.push(name);
+        }
+        for (one, other) in CONTRADICTIONS {
+            if seen.contains(&one) && seen.contains(&other) {
+                return Err(OptionError::Contradictory(one, other));
+            }
         }
         Ok(options)
     }
@@ -115,6 +146,18 @@ impl Options {
             Some(("prompt", text)) => {
                 self.prompt = Some(prompt(text).ok_or(PROMPT)?);
                 Ok("prompt")
+            }
+            None if word == "use_first_pass" => {
+                self.first_pass = FirstPass::Used;
+                Ok("use_first_pass")
+            }
+            None if word == "try_first_pass" => {
+                self.first_pass = FirstPass::Tried;
+                Ok("try_first_pass")
+            }
+            None if word == "forward_pass" => {
+                self.forward_pass = true;
+                Ok("forward_pass")
             }
             None if word == "debug" => {
                 self.debug = true;
@@ -158,6 +201,10 @@ fn prompt(text: &str) -> Option<Line> {
     let of_password = words == "password:" || words.ends_with("'s password:");
     (printable && !words.is_empty() && text.len() <= LONGEST_PROMPT && !of_password).then(|| Line::new(text))
 }
+
+/// Whoever is never asked sees no prompt.
+const CONTRADICTIONS: [(&str, &str); 2] =
+    [("try_first_pass", "use_first_pass"), ("prompt", "use_first_pass")];
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// `sun_path` without its NUL.

@@ -25,6 +25,11 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// The same, for somebody who may know no password: a locked lane is a refusal like any other.
+    pub(crate) fn in_front_of_a_password(self) -> Self {
+        if self == Self::Locked { Self::Refused } else { self }
+    }
+
     /// The result of `pam_sm_authenticate`.
     pub(crate) fn of_authenticate(self) -> PamResultCode {
         match self {
@@ -49,6 +54,14 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_locked_lane_is_hidden_from_who_may_know_no_password() {
+        assert_eq!(Outcome::Locked.in_front_of_a_password(), Outcome::Refused);
+        for other in [Outcome::Passed, Outcome::NotRequired, Outcome::Refused, Outcome::Unavailable] {
+            assert_eq!(other.in_front_of_a_password(), other);
+        }
+    }
 
     #[test]
     fn every_outcome_has_its_code_cve_2025_23013() {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ffi::CStr;
 
 use super::*;
 use script::Asked;
@@ -15,6 +16,8 @@ use script::refuse;
 use script::silence;
 
 mod faults;
+mod first_pass;
+mod forward;
 mod script;
 
 fn authenticate(pam: &mut Pam, daemon: &ScriptedDaemon) -> Outcome {

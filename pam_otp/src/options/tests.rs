@@ -24,18 +24,53 @@ fn an_empty_line_denies_when_nobody_answers() {
     assert_eq!(options.timeout, Duration::from_secs(5));
     assert_eq!(options.unavailable, Unavailable::Deny);
     assert_eq!(options.prompt, None);
-    assert!(!options.debug);
+    assert_eq!(options.first_pass, FirstPass::Ignored);
+    assert!(!options.forward_pass && !options.debug);
 }
 
 #[test]
 fn a_full_line_is_read_whole() {
-    let line = ["socket=/run/x", "timeout=9", "unavailable=ignore", "prompt=Code=: ", "debug"];
+    let line = [
+        "socket=/run/x",
+        "timeout=9",
+        "unavailable=ignore",
+        "prompt=Code=: ",
+        "try_first_pass",
+        "forward_pass",
+        "debug",
+    ];
     let options = parse(&line).unwrap();
     assert_eq!(options.socket, Path::new("/run/x"));
     assert_eq!(options.timeout, Duration::from_secs(9));
     assert_eq!(options.unavailable, Unavailable::Ignore);
     assert_eq!(options.prompt, Some(Line::new("Code=: ")));
-    assert!(options.debug);
+    assert_eq!(options.first_pass, FirstPass::Tried);
+    assert!(options.forward_pass && options.debug);
+}
+
+#[test]
+fn the_first_pass_may_be_used_with_a_password_before_the_code_and_without() {
+    for (line, forward_pass) in
+        [(&["use_first_pass"][..], false), (&["forward_pass", "use_first_pass"], true)]
+    {
+        let options = parse(line).unwrap();
+        assert_eq!((options.first_pass, options.forward_pass), (FirstPass::Used, forward_pass), "{line:?}");
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_errors_in_either_order() {
+    for [one, other] in [["try_first_pass", "use_first_pass"], ["prompt=Code: ", "use_first_pass"]] {
+        let name = one.split('=').next().unwrap();
+        for line in [[one, other], [other, one]] {
+            let error = parse(&line).unwrap_err();
+            assert!(
+                matches!(error, OptionError::Contradictory(a, b) if (a, b) == (name, other)),
+                "{error:?}"
+            );
+        }
+        assert!(matches!(parse(&[one, "forward_pass", other]), Err(OptionError::Contradictory(..))));
+    }
 }
 
 #[test]
@@ -53,7 +88,7 @@ fn unknown_words_are_errors() {
         "",
         "=",
     ];
-    for word in words.into_iter().chain(["use_first_pass", "try_first_pass", "forward_pass", " debug"]) {
+    for word in words.into_iter().chain(["use_first_pass=", "try_first_pas", "Forward_pass", " debug"]) {
         assert_eq!(parse(&[word]), Err(OptionError::Unknown(word.to_owned())));
     }
 }
@@ -71,6 +106,9 @@ fn every_option_may_stand_once() {
         ("timeout=5", "timeout"),
         ("unavailable=deny", "unavailable"),
         ("prompt=a", "prompt"),
+        ("use_first_pass", "use_first_pass"),
+        ("try_first_pass", "try_first_pass"),
+        ("forward_pass", "forward_pass"),
         ("debug", "debug"),
     ] {
         assert!(parse(&[word]).is_ok());
@@ -123,7 +161,7 @@ fn a_prompt_that_sudo_would_take_for_the_passwords_is_refused() {
 
 #[test]
 fn every_error_names_the_word_and_the_remedy() {
-    for line in [&["nulok"][..], &["debug", "debug"], &["timeout=0"]] {
+    for line in [&["nulok"][..], &["debug", "debug"], &["timeout=0"], &["try_first_pass", "use_first_pass"]] {
         let text = parse(line).unwrap_err().to_string();
         assert!(text.contains(line[0].split('=').next().unwrap()) && text.contains("service file"), "{text}");
     }

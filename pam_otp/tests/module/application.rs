@@ -74,7 +74,7 @@ fn texts_that_the_application_cannot_show_change_no_verdict() {
 
 #[test]
 fn the_password_stays_the_password_for_the_modules_after_ours() {
-    let stage = Stage::before_an_eavesdropper();
+    let stage = Stage::after_password("").overhearing();
     let otpd = Otpd::new(&stage.socket(), [ask(), accept()]);
     let mut login = stage.login("alice", [Reply::Types(b"hunter2"), CODE]);
     assert_eq!(login.authenticate(0), SUCCESS);

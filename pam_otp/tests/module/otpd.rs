@@ -115,12 +115,20 @@ pub(crate) fn ask() -> Turn {
     Turn::Says(json!({"next": "ask", "prompt": "One-time code: ", "echo": false}))
 }
 
+pub(crate) fn ask_for(digits: u8) -> Turn {
+    Turn::Says(json!({"next": "ask", "prompt": "Wrong code. Code: ", "echo": false, "digits": digits}))
+}
+
 pub(crate) fn accept() -> Turn {
     Turn::Says(json!({"next": "accept", "device": "phone"}))
 }
 
 pub(crate) fn accept_with(notice: &str) -> Turn {
     Turn::Says(json!({"next": "accept", "device": "phone", "notice": notice}))
+}
+
+pub(crate) fn accept_of(digits: u8) -> Turn {
+    Turn::Says(json!({"next": "accept", "device": "phone", "notice": "Hello.", "digits": digits}))
 }
 
 pub(crate) fn refuse() -> Turn {

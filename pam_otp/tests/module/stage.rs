@@ -37,25 +37,24 @@ impl Stage {
     }
 
     /// A module before ours asks for a password and leaves it in PAM_AUTHTOK.
-    pub(crate) fn after_password() -> Self {
+    pub(crate) fn after_password(options: &str) -> Self {
         let stage = Self::empty(built::module());
-        let line = stage.line("");
+        let line = stage.line(options);
         stage.write(&format!(
             "auth required pam_exec.so quiet expose_authtok /bin/cat\nauth required {line}\n"
         ));
         stage
     }
 
-    /// A password before ours; a program after ours is given PAM_AUTHTOK and writes it to [`Self::overheard`].
-    pub(crate) fn before_an_eavesdropper() -> Self {
-        let stage = Self::after_password();
+    /// The same with a program after ours, which is given PAM_AUTHTOK and writes it to [`Self::overheard`].
+    pub(crate) fn overhearing(self) -> Self {
         let listen = format!(
             "auth required pam_exec.so quiet expose_authtok /usr/bin/tee {}\n",
-            stage.overheard().display()
+            self.overheard().display()
         );
-        let service = fs::read_to_string(stage.services().join("otp")).unwrap();
-        stage.write(&(service + &listen));
-        stage
+        let service = fs::read_to_string(self.services().join("otp")).unwrap();
+        self.write(&(service + &listen));
+        self
     }
 
     /// What the program after ours was given.
@@ -64,9 +63,9 @@ impl Stage {
     }
 
     /// The module alone, `required`.
-    pub(crate) fn alone() -> Self {
+    pub(crate) fn alone(options: &str) -> Self {
         let stage = Self::empty(built::module());
-        stage.write(&format!("auth required {}\n", stage.line("")));
+        stage.write(&format!("auth required {}\n", stage.line(options)));
         stage
     }
 

@@ -99,13 +99,13 @@ fn what_cannot_be_a_code_is_not_sent() {
 
 #[test]
 fn a_replayed_password_is_not_sent() {
-    let stage = Stage::after_password();
+    let stage = Stage::after_password("");
     let otpd = Otpd::new(&stage.socket(), [ask()]);
     let password = || Reply::Types(b"hunter2");
     assert_eq!(stage.login("alice", [password(), password()]).authenticate(0), AUTH_ERR);
     assert_eq!(otpd.methods(), ["Start"]);
 
-    let stage = Stage::after_password();
+    let stage = Stage::after_password("");
     let otpd = Otpd::new(&stage.socket(), [ask(), accept()]);
     assert_eq!(stage.login("alice", [password(), CODE]).authenticate(0), SUCCESS);
     assert_eq!(otpd.methods(), ["Start", "Answer"]);
@@ -125,9 +125,16 @@ fn silent_shows_the_prompt_and_nothing_else() {
 
 #[test]
 fn a_wrong_option_fails_the_login_before_anybody_is_asked() {
-    for options in
-        ["nulok", "debug debug", "timeout=0", "unavailable=maybe", "use_first_pass", "panic", "socket=/x"]
-    {
+    for options in [
+        "nulok",
+        "debug debug",
+        "timeout=0",
+        "unavailable=maybe",
+        "use_first_pass try_first_pass",
+        "forward_pass prompt=Both: use_first_pass",
+        "panic",
+        "socket=/x",
+    ] {
         let stage = Stage::new(options);
         let otpd = Otpd::new(&stage.socket(), []);
         let mut login = stage.login("alice", []);
@@ -149,7 +156,7 @@ fn the_options_prompt_and_debug_are_accepted() {
 
 #[test]
 fn setcred_succeeds_with_the_module_alone_in_the_stack() {
-    let stage = Stage::alone();
+    let stage = Stage::alone("");
     let otpd = Otpd::new(&stage.socket(), [ask(), accept()]);
     let mut login = stage.login("alice", [CODE]);
     assert_eq!(login.authenticate(0), SUCCESS);

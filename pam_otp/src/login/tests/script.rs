@@ -14,6 +14,8 @@ pub(super) struct Pam {
     pub(super) facts: Vec<(Fact, String)>,
     pub(super) unreadable: Option<Fact>,
     pub(super) password: Option<Vec<u8>>,
+    /// PAM_AUTHTOK cannot be set.
+    pub(super) keeps_password: bool,
     pub(super) replies: VecDeque<PamResult<Option<Vec<u8>>>>,
     /// PAM_USER after the next prompt.
     pub(super) renamed_by_prompt: Option<String>,
@@ -34,6 +36,7 @@ impl Pam {
             facts: Vec::new(),
             unreadable: None,
             password: None,
+            keeps_password: false,
             replies: VecDeque::new(),
             renamed_by_prompt: None,
             renamed_by_text: None,
@@ -81,6 +84,14 @@ impl Transaction for Pam {
         Ok(self.password.clone().map(Zeroizing::new))
     }
 
+    fn set_password(&mut self, password: &[u8]) -> PamResult<()> {
+        if self.keeps_password {
+            return Err(PamResultCode::PAM_BUF_ERR);
+        }
+        self.password = Some(password.to_vec());
+        Ok(())
+    }
+
     fn ask(&mut self, echo: Echo, prompt: &Line) -> PamResult<Option<Zeroizing<Vec<u8>>>> {
         self.prompts.push((echo, prompt.as_str().to_owned()));
         self.user = self.renamed_by_prompt.take().or(self.user.take());
@@ -119,6 +130,8 @@ impl Drop for Pam {
 pub(super) enum Asked {
     Start,
     Answer(String),
+    FirstPass(String),
+    Tail(String),
     Account,
 }
 
@@ -151,8 +164,13 @@ impl crate::daemon::Daemon for Daemon {
         self.next(login, Asked::Start)
     }
 
-    fn answer(&self, login: &Login, answer: &Secret) -> Result<Next, Fault> {
-        self.next(login, Asked::Answer(answer.expose_secret().to_owned()))
+    fn answer(&self, login: &Login, answer: &Secret, given: Given) -> Result<Next, Fault> {
+        let asked = match given {
+            Given::Typed => Asked::Answer,
+            Given::FirstPass => Asked::FirstPass,
+            Given::Tail => Asked::Tail,
+        };
+        self.next(login, asked(answer.expose_secret().to_owned()))
     }
 
     fn account(&self, login: &Login) -> Result<Next, Fault> {
