@@ -22,9 +22,10 @@ packages=(
     gcc libc6-dev libpam0g-dev openssh-server openssh-client sudo login util-linux pamtester oathtool zbar-tools strace
     tmux python3 python3-venv iproute2 man-db mandoc procps binutils shellcheck systemd faketime
     opendoas pkexec polkitd dbus cockpit-ws cockpit-bridge proftpd-core proftpd-mod-crypto
+    dovecot-core dovecot-imapd
 )
 # What is installed here to be tested serves nobody, neither now nor after the next start of the machine.
-services=(cockpit.socket proftpd.service)
+services=(cockpit.socket proftpd.service dovecot.service dovecot.socket)
 export DEBIAN_FRONTEND=noninteractive
 if ! dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" >/tmp/otpd-packages.$$ 2>&1 ||
     grep -qv '^installed$' /tmp/otpd-packages.$$; then
@@ -54,6 +55,15 @@ mkdir -p "$target"
 export OTPD_TESTS_PYTHON="$target/python/bin/python3"
 if ! "$OTPD_TESTS_PYTHON" -c 'import asyncssh, varlink' 2>/dev/null; then
     /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'asyncssh==2.*' 'varlink==31.*' || exit 1
+fi
+
+# vsftpd and proftpd conflict as packages; its program needs no more than to be unpacked.
+export OTPD_TESTS_VSFTPD="$target/vsftpd/usr/sbin/vsftpd"
+if [ ! -x "$OTPD_TESTS_VSFTPD" ]; then
+    download=$(mktemp -d)
+    (cd "$download" && apt-get -qq update >/dev/null && apt-get -qq -o APT::Sandbox::User=root download vsftpd &&
+        dpkg-deb -x vsftpd_*.deb "$target/vsftpd") || { rm -rf "$download"; exit 1; }
+    rm -rf "$download"
 fi
 
 # --- running -----------------------------------------------------------------

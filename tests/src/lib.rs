@@ -10,6 +10,7 @@ pub mod pam;
 mod python;
 mod testbed;
 mod token;
+mod vsftpd;
 
 pub use build::Programs;
 pub use daemon::Daemon;
@@ -18,3 +19,4 @@ pub use testbed::Output;
 pub use testbed::PASSWORD;
 pub use testbed::Testbed;
 pub use token::Token;
+pub use vsftpd::vsftpd;

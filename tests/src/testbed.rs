@@ -251,9 +251,17 @@ impl Testbed {
     /// # Panics
     /// It cannot be bound.
     pub fn bind(&self, user: &str, name: &str) -> Token {
-        let begun = self.daemon().account("org.otpd.Account.Begin", &json!({"user": user, "name": name}));
-        let begun = begun.expect("begun");
-        let token = Token::new(begun["key"].as_str().expect("a key"));
+        self.bind_with_digits(user, name, 6)
+    }
+
+    /// The same with codes of another length.
+    ///
+    /// # Panics
+    /// It cannot be bound.
+    pub fn bind_with_digits(&self, user: &str, name: &str, digits: u8) -> Token {
+        let begin = json!({"user": user, "name": name, "digits": digits});
+        let begun = self.daemon().account("org.otpd.Account.Begin", &begin).expect("begun");
+        let token = Token::new(begun["key"].as_str().expect("a key")).with_digits(digits);
         loop {
             let code = token.code(-1);
             let confirm = json!({"user": user, "device": name, "code": code});

@@ -7,13 +7,20 @@ use std::time::SystemTime;
 #[derive(Debug, Clone)]
 pub struct Token {
     key: String,
+    digits: u8,
 }
 
 impl Token {
-    /// From base32.
+    /// From base32; codes of six digits.
     #[must_use]
     pub fn new(key: &str) -> Self {
-        Self { key: key.to_owned() }
+        Self { key: key.to_owned(), digits: 6 }
+    }
+
+    /// The same key with codes of another length.
+    #[must_use]
+    pub fn with_digits(self, digits: u8) -> Self {
+        Self { digits, ..self }
     }
 
     /// The code of the step that is `steps` from now.
@@ -32,7 +39,8 @@ impl Token {
     #[must_use]
     pub fn code_at(&self, seconds: i64) -> String {
         let output = Command::new("oathtool")
-            .args(["--totp", "--base32", &format!("--now=@{seconds}"), &self.key])
+            .args(["--totp", "--base32", &format!("--digits={}", self.digits)])
+            .args([&format!("--now=@{seconds}"), &self.key])
             .output()
             .expect("oathtool is installed");
         assert!(output.status.success(), "{output:?}");

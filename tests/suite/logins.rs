@@ -1,6 +1,7 @@
 //! Real programs ask for a code and accept it once: sshd, sudo, su, login, doas, polkit, Cockpit, proftpd, and a caller
 //! that is not root. Each with the right code, a wrong one, the same again, locked, the daemon stopped, and for a user
-//! without protection. Then what is peculiar to one of them, or to a stack.
+//! without protection. dovecot and vsftpd, which ask once, with all that password and code in one answer can be. Then
+//! what is peculiar to one of them, or to a stack.
 
 #[path = "logins/cockpit.rs"]
 mod cockpit;
@@ -10,6 +11,8 @@ mod confined;
 mod log;
 #[path = "logins/network.rs"]
 mod network;
+#[path = "logins/one_prompt.rs"]
+mod one_prompt;
 #[path = "logins/polkit.rs"]
 mod polkit;
 #[path = "logins/proftpd.rs"]

@@ -1,0 +1,281 @@
+//! Programs that ask once: dovecot (IMAP) and vsftpd (FTP), whose clients give password and code in one.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use otpd_tests::Output;
+use otpd_tests::PASSWORD;
+use otpd_tests::Testbed;
+use serde_json::json;
+
+use crate::programs::bed;
+use crate::ssh::free_port;
+
+/// The stack of the manual. pam_unix would make libpam wait two seconds over every refusal.
+const STACK: &str = "\
+auth     required   @otp forward_pass
+auth     required   pam_unix.so use_first_pass nodelay
+account  required   @otp
+account  required   pam_unix.so
+session  required   pam_permit.so";
+
+/// Of no device here, whatever its length.
+const WRONG: &str = "99999999";
+
+/// A running server. Ended, with all of its processes, when dropped.
+struct Server<'a> {
+    bed: &'a Testbed,
+    child: Child,
+    protocol: &'static str,
+    port: u16,
+    log: String,
+}
+
+impl<'a> Server<'a> {
+    /// dovecot, with one process for all that PAM does.
+    fn dovecot(bed: &'a Testbed) -> Self {
+        let (config, port, log) = (bed.path("dovecot.conf"), free_port(), bed.path("dovecot.log"));
+        let text = format!(
+            "protocols = imap\nlisten = 127.0.0.1\nbase_dir = /run/dovecot\nstate_dir = {state}\nlog_path = {log}\n\
+             ssl = no\ndisable_plaintext_auth = no\nmail_location = maildir:~/Maildir\n\
+             auth_worker_max_count = 1\nauth_failure_delay = 0\n\
+             passdb {{\n driver = pam\n args = max_requests=1000 dovecot\n}}\nuserdb {{\n driver = passwd\n}}\n\
+             service imap-login {{\n inet_listener imap {{\n  port = {port}\n }}\n\
+             \x20inet_listener imaps {{\n  port = 0\n }}\n}}\n\
+             service anvil {{\n unix_listener anvil-auth-penalty {{\n  mode = 0\n }}\n}}\n",
+            state = bed.path("dovecot").display(),
+            log = log.display(),
+        );
+        fs::write(&config, text).unwrap();
+        let mut command = bed.command("dovecot");
+        command.arg("-F").arg("-c").arg(config);
+        Self::run(bed, command, "imap", port, log.to_str().unwrap())
+    }
+
+    /// vsftpd, which gives each of its processes 200 MB of address space.
+    fn vsftpd(bed: &'a Testbed) -> Self {
+        let (config, port, log) = (bed.path("vsftpd.conf"), free_port(), bed.path("vsftpd.log"));
+        let empty = bed.path("empty");
+        fs::create_dir_all(&empty).unwrap();
+        let text = format!(
+            "listen=YES\nlisten_ipv6=NO\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n\
+             anonymous_enable=NO\nlocal_enable=YES\npam_service_name=vsftpd\nsecure_chroot_dir={empty}\n\
+             vsftpd_log_file={log}\ndelay_failed_login=0\n",
+            empty = empty.display(),
+            log = log.display(),
+        );
+        fs::write(&config, text).unwrap();
+        let mut command = bed.command(otpd_tests::vsftpd());
+        command.arg(config);
+        Self::run(bed, command, "ftp", port, log.to_str().unwrap())
+    }
+
+    fn run(bed: &'a Testbed, mut command: Command, protocol: &'static str, port: u16, log: &str) -> Self {
+        let child = command.spawn().unwrap();
+        Self { bed, child, protocol, port, log: log.to_owned() }
+    }
+
+    fn client(&self, user: &str, password: &str) -> Command {
+        let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/one_password.py");
+        let mut command = self.bed.command("python3");
+        command.args([tool, self.protocol, &self.port.to_string(), user, password]);
+        command
+    }
+
+    /// Logs in and out again. Whether that was possible.
+    #[track_caller]
+    fn lets_in(&self, user: &str, password: &str) -> bool {
+        let output = self.client(user, password).output().unwrap();
+        let output = Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        let inside = output.stdout == "in\n";
+        let log = || fs::read_to_string(&self.log);
+        assert!(inside || output.stderr.contains("refused: "), "{output:?} {:?}", log());
+        assert_eq!(inside, output.code == 0, "{output:?} {:?}", log());
+        inside
+    }
+
+    /// The processes that it started and that these did.
+    fn processes(&self) -> Vec<u32> {
+        let mut found = vec![self.child.id()];
+        let mut next = 0;
+        while let Some(parent) = found.get(next) {
+            let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+            found.extend(
+                children.unwrap_or_default().split_whitespace().map(|pid| pid.parse::<u32>().unwrap()),
+            );
+            next += 1;
+        }
+        found
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        // dovecot ends its processes when it is told to end, not when it is killed.
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        let _ = nix::sys::signal::kill(pid, Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
+
+fn both(password: &str, code: &str) -> String {
+    format!("{password}{code}")
+}
+
+fn failures(bed: &Testbed, user: &str) -> serde_json::Value {
+    let status = bed.run("otpctl", &["--json", "status", user]).ok().json();
+    status["lanes"].as_array().unwrap().iter().map(|lane| lane["failures"].clone()).collect()
+}
+
+/// Everything that password and code can be, right or wrong.
+fn in_one_answer(bed: &Testbed, server: &Server<'_>) {
+    let phone = bed.bind("alice", "phone");
+    let (code, next) = (phone.code(0), phone.code(1));
+    assert!(!server.lets_in("alice", &code), "a code alone");
+    assert!(!server.lets_in("alice", PASSWORD), "a password alone");
+    assert!(!server.lets_in("alice", ""), "nothing");
+    assert_eq!(failures(bed, "alice"), json!([]), "none of these is a guess");
+    assert!(server.lets_in("alice", &both(PASSWORD, &code)), "both");
+    assert_eq!(bed.last_event("alice")["detail"], "before the password was checked");
+    assert!(!server.lets_in("alice", &both(PASSWORD, &code)), "the same again");
+    assert_eq!(bed.last_event("alice")["reason"], "code_used");
+    assert!(!server.lets_in("alice", &both(PASSWORD, WRONG)), "a wrong code");
+    assert_eq!(bed.last_event("alice")["reason"], "code_wrong");
+    assert_eq!(failures(bed, "alice"), json!([1]));
+    assert!(!server.lets_in("alice", &both("wrong horse", &next)), "a wrong password");
+    assert_eq!(bed.last_event("alice")["reason"], "ok", "and the code is spent");
+    assert!(!server.lets_in("alice", &both(PASSWORD, &next)), "the code that went with a wrong password");
+    assert_eq!(bed.last_event("alice")["reason"], "code_used");
+    // Without a device.
+    assert!(server.lets_in("bob", PASSWORD));
+    assert!(!server.lets_in("bob", &both(PASSWORD, WRONG)));
+    assert!(!server.lets_in("bob", "wrong horse"));
+    assert!(!server.lets_in("nobody-of-this-name", &both(PASSWORD, WRONG)));
+}
+
+#[test]
+fn dovecot_takes_password_and_code_in_one_answer() {
+    let bed = bed();
+    bed.stack("dovecot", STACK);
+    in_one_answer(&bed, &Server::dovecot(&bed));
+}
+
+#[test]
+fn vsftpd_takes_password_and_code_in_one_answer() {
+    let bed = bed();
+    bed.stack("vsftpd", STACK);
+    in_one_answer(&bed, &Server::vsftpd(&bed));
+}
+
+#[test]
+fn vsftpds_address_space_is_enough() {
+    let bed = bed();
+    bed.stack("vsftpd", STACK);
+    let phone = bed.bind("alice", "phone");
+    let server = Server::vsftpd(&bed);
+    let mut client = server.client("alice", &both(PASSWORD, &phone.code(0)));
+    let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(client.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "in\n");
+    let limits: Vec<String> = server.processes()[1..]
+        .iter()
+        .map(|pid| fs::read_to_string(format!("/proc/{pid}/limits")).unwrap())
+        .flat_map(|limits| limits.lines().find(|line| line.starts_with("Max address")).map(str::to_owned))
+        .collect();
+    assert!(!limits.is_empty() && limits.iter().all(|line| line.contains(" 209715200 ")), "{limits:?}");
+    drop(client.stdin.take());
+    assert!(client.wait().unwrap().success());
+}
+
+/// What a process holds: descriptors, mappings, KiB of memory.
+#[derive(Debug, PartialEq, Eq)]
+struct Held {
+    pid: u32,
+    descriptors: usize,
+    mappings: usize,
+    resident: usize,
+}
+
+impl Held {
+    /// By the process of this dovecot in which PAM runs.
+    fn by_worker(server: &Server<'_>) -> Self {
+        let is_worker = |pid: &&u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            line.starts_with("dovecot/auth") && line.contains("-w")
+        };
+        let processes = server.processes();
+        let workers: Vec<&u32> = processes.iter().filter(is_worker).collect();
+        let [&pid] = workers[..] else { panic!("{workers:?}") };
+        let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+        let status = read("status");
+        let resident = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        Self {
+            pid,
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
+            mappings: read("maps").lines().count(),
+            resident: resident.split_whitespace().nth(1).unwrap().parse().unwrap(),
+        }
+    }
+}
+
+#[test]
+fn sixty_logins_in_one_process_of_dovecot_leave_nothing_behind() {
+    let mut bed = bed();
+    bed.stack("dovecot", STACK);
+    let users: Vec<String> = (0..20).map(|number| format!("user{number}")).collect();
+    for user in &users {
+        bed.user(user);
+    }
+    let phones: Vec<_> = users.iter().map(|user| bed.bind(user, "phone")).collect();
+    let server = Server::dovecot(&bed);
+    let mut held = Vec::new();
+    for (user, phone) in users.iter().zip(phones) {
+        let right = both(PASSWORD, &phone.code(0));
+        assert!(server.lets_in(user, &right));
+        assert!(!server.lets_in(user, &right));
+        assert!(server.lets_in(user, &both(PASSWORD, &phone.code(1))));
+        held.push(Held::by_worker(&server));
+    }
+    // The first logins load what all need.
+    let (before, after) = (&held[4], &held[19]);
+    assert_eq!((after.pid, after.descriptors), (before.pid, before.descriptors), "{held:?}");
+    assert!(after.mappings <= before.mappings + 2, "{held:?}");
+    assert!(after.resident <= before.resident + 128, "{held:?}");
+}
+
+/// `horse12`, as crypt(5) has it.
+const HASH_OF_HORSE12: &str =
+    "$6$otpdtests$sWBP3B3iOAGgMHzM3jIxRPjdGUaaTKwnvyo1nKjjRd6QK62xmFDdRo1RTyeokVqatqVT2B6XLRwHRYSVmw6Aj/";
+
+#[test]
+fn a_password_that_ends_in_digits_is_told_from_codes_of_six_and_of_eight() {
+    let mut bed = bed();
+    bed.user("carol");
+    let shadow = fs::read_to_string(bed.path("etc/shadow")).unwrap();
+    let others: String =
+        shadow.lines().filter(|line| !line.starts_with("carol:")).map(|l| format!("{l}\n")).collect();
+    fs::write(bed.path("etc/shadow"), others).unwrap();
+    bed.etc("shadow", &format!("carol:{HASH_OF_HORSE12}:20000:0:99999:7:::"));
+    bed.stack("dovecot", STACK);
+    let phone = bed.bind("carol", "phone");
+    let token = bed.bind_with_digits("carol", "token", 8);
+    let server = Server::dovecot(&bed);
+    assert!(server.lets_in("carol", &both("horse12", &phone.code(0))), "six digits");
+    assert!(server.lets_in("carol", &both("horse12", &token.code(0))), "eight digits");
+    assert_eq!(failures(&bed, "carol"), json!([]), "neither was tried in vain");
+    assert!(!server.lets_in("carol", &both("horse", &phone.code(1))), "a part of the password");
+    assert!(!server.lets_in("carol", &both("horse12", WRONG)));
+    assert_eq!(failures(&bed, "carol"), json!([1]), "wrong for both is one failure");
+}
