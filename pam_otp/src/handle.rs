@@ -20,6 +20,7 @@ use pam::constants::PamResultCode;
 use pam::conv::Conv;
 use pam::items::AuthTok;
 use pam::items::Item;
+use pam::items::OldAuthTok;
 use pam::items::RHost;
 use pam::items::RUser;
 use pam::items::Service;
@@ -43,6 +44,11 @@ pub(crate) trait Transaction {
     fn password(&self) -> PamResult<Option<Zeroizing<Vec<u8>>>>;
     /// Sets PAM_AUTHTOK, for the modules after us. libpam copies it, and wipes it when the phase ends.
     fn set_password(&mut self, password: &[u8]) -> PamResult<()>;
+    /// The code that [`Self::keep_code`] put aside in this phase.
+    fn kept_code(&self) -> PamResult<Option<Zeroizing<Vec<u8>>>>;
+    /// Puts a code aside for a later line of ours: in PAM_OLDAUTHTOK, which no module needs before the password is
+    /// changed, and which libpam wipes when the phase ends. What a module stores itself may never be wiped.
+    fn keep_code(&mut self, code: &[u8]) -> PamResult<()>;
     /// Asks the person. `Ok(None)` if the application gave no answer.
     fn ask(&mut self, echo: Echo, prompt: &Line) -> PamResult<Option<Zeroizing<Vec<u8>>>>;
     /// Shows a text, if the application can: Apache's fails at any, sshd loses those after the last prompt.
@@ -160,14 +166,23 @@ impl Transaction for Handle<'_> {
     }
 
     fn set_password(&mut self, password: &[u8]) -> PamResult<()> {
-        // All of its room at once: a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(password.len().saturating_add(1)));
-        text.extend_from_slice(password);
-        text.push(0);
+        let text = terminated(password);
         let text = CStr::from_bytes_with_nul(&text).map_err(|_| PamResultCode::PAM_BUF_ERR)?;
         // SAFETY: a C string that lives until this function ends.
-        let password = unsafe { AuthTok::from_raw(text.as_ptr()) };
-        self.0.set_item_str(password)
+        let item = unsafe { AuthTok::from_raw(text.as_ptr()) };
+        self.0.set_item_str(item)
+    }
+
+    fn kept_code(&self) -> PamResult<Option<Zeroizing<Vec<u8>>>> {
+        Ok(self.0.get_item::<OldAuthTok<'_>>()?.map(|code| Zeroizing::new(code.as_bytes().to_vec())))
+    }
+
+    fn keep_code(&mut self, code: &[u8]) -> PamResult<()> {
+        let text = terminated(code);
+        let text = CStr::from_bytes_with_nul(&text).map_err(|_| PamResultCode::PAM_BUF_ERR)?;
+        // SAFETY: a C string that lives until this function ends.
+        let item = unsafe { OldAuthTok::from_raw(text.as_ptr()) };
+        self.0.set_item_str(item)
     }
 
     fn ask(&mut self, echo: Echo, prompt: &Line) -> PamResult<Option<Zeroizing<Vec<u8>>>> {
@@ -208,6 +223,14 @@ impl Transaction for Handle<'_> {
         // SAFETY: the handle is live, and the format is constant and takes exactly the one string that follows.
         unsafe { pam_syslog(self.0, priority, c"%s".as_ptr(), text.as_ptr()) };
     }
+}
+
+/// With a NUL at its end, and all of its room at once: a buffer that grows leaves copies behind.
+fn terminated(secret: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(secret.len().saturating_add(1)));
+    text.extend_from_slice(secret);
+    text.push(0);
+    text
 }
 
 /// Keeps errno as the host had it: sudo prints it after PAM_SYSTEM_ERR.

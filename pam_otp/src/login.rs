@@ -5,6 +5,7 @@ use otpd_proto::Secret;
 use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
+use pam::constants::PamResultCode;
 use pam::module::PamResult;
 use zeroize::Zeroizing;
 
@@ -18,6 +19,7 @@ use crate::handle::Tone;
 use crate::handle::Transaction;
 use crate::line::Line;
 use crate::options::FirstPass;
+use crate::options::ForwardPass;
 use crate::options::Options;
 use crate::options::Unavailable;
 use crate::outcome::Outcome;
@@ -57,7 +59,7 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
     fn try_authenticate(&mut self) -> OrEnd<Outcome> {
         self.set_mark(None)?;
         let login = self.login()?;
-        if self.options.forward_pass {
+        if self.options.forward_pass != ForwardPass::Off {
             return self.authenticate_both(login);
         }
         let started = self.daemon.start(&login);
@@ -120,13 +122,16 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         })
     }
 
-    /// What a module before us asked for, if the line says that it is the code. Once: a refused one is not asked for
-    /// again either, since a client that asks once would send it again, and each would count.
+    /// What a module before us asked for, if the line says that it is the code. It is tried once: a client that asks
+    /// once would only repeat it, and each try counts.
     fn first_pass(&mut self, login: &Login, tried: bool) -> OrEnd<Option<Secret>> {
         if self.options.first_pass == FirstPass::Ignored {
             return Ok(None);
         }
-        let token = self.password(login)?.filter(|_| !tried);
+        let kept = self.pam.kept_code();
+        let kept = kept.map_err(|code| self.unreadable(login, "PAM_OLDAUTHTOK", code))?;
+        let token = if kept.is_some() { kept } else { self.password(login)? };
+        let token = token.filter(|_| !tried);
         match answer::from_first_pass(token.as_ref().map(|token| token.as_slice())) {
             Ok(code) => Ok(Some(code)),
             Err(why) if self.options.first_pass == FirstPass::Used => {
@@ -160,16 +165,21 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
 
     fn password(&mut self, login: &Login) -> OrEnd<Option<Zeroizing<Vec<u8>>>> {
         let password = self.pam.password();
-        password.map_err(|code| {
-            self.refuse(login, &format!("cannot read PAM_AUTHTOK (PAM code {})", code as i32))
-        })
+        password.map_err(|code| self.unreadable(login, "PAM_AUTHTOK", code))
+    }
+
+    fn unreadable(&mut self, login: &Login, item: &str, code: PamResultCode) -> Outcome {
+        self.refuse(login, &format!("cannot read {item} (PAM code {})", code as i32))
     }
 
     /// A code was accepted: the notice comes before the last look at PAM_USER, since it calls the application.
     fn pass(&mut self, login: Login, device: &str, notice: Option<&str>) -> OrEnd<Outcome> {
         self.show(Tone::Info, notice);
         self.still(&login)?;
-        let early = if self.options.forward_pass { " before the password was checked" } else { "" };
+        let early = match self.options.forward_pass {
+            ForwardPass::Checked => " before the password was checked",
+            ForwardPass::Off | ForwardPass::Unchecked => "",
+        };
         self.log(Priority::Info, &format!("accepted{early}; device={device} {}", Who(&login)));
         self.set_mark(Some(login.user))?;
         Ok(Outcome::Passed)

@@ -23,9 +23,8 @@ pub(crate) struct Options {
     pub(crate) prompt: Option<Line>,
     /// `use_first_pass`, `try_first_pass`.
     pub(crate) first_pass: FirstPass,
-    /// `forward_pass`: one answer holds the password and, behind it, the code. The password is handed on to the
-    /// modules after us.
-    pub(crate) forward_pass: bool,
+    /// `forward_pass`, `forward_pass=unchecked`.
+    pub(crate) forward_pass: ForwardPass,
     /// `debug`: each step goes to the log at LOG_DEBUG. Never a secret.
     pub(crate) debug: bool,
     /// `panic`: authenticate panics.
@@ -51,6 +50,17 @@ pub(crate) enum FirstPass {
     Tried,
     /// It is the answer, and nobody is ever asked.
     Used,
+}
+
+/// Whether one answer holds the password and, behind it, the code. The password is handed on to the modules after us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForwardPass {
+    /// No.
+    Off,
+    /// Yes, and the code is judged here, before the password.
+    Checked,
+    /// Yes, and the code is handed on too: a line of ours after the password, with `use_first_pass`, has it judged.
+    Unchecked,
 }
 
 /// What is wrong with the line.
@@ -105,7 +115,7 @@ impl Options {
             unavailable: Unavailable::Deny,
             prompt: None,
             first_pass: FirstPass::Ignored,
-            forward_pass: false,
+            forward_pass: ForwardPass::Off,
             debug: false,
             #[cfg(feature = "panic-probe")]
             panic: false,
@@ -147,6 +157,10 @@ impl Options {
                 self.prompt = Some(prompt(text).ok_or(PROMPT)?);
                 Ok("prompt")
             }
+            Some(("forward_pass", what)) => {
+                self.forward_pass = unchecked(what).ok_or(FORWARD_PASS)?;
+                Ok("forward_pass")
+            }
             None if word == "use_first_pass" => {
                 self.first_pass = FirstPass::Used;
                 Ok("use_first_pass")
@@ -156,7 +170,7 @@ impl Options {
                 Ok("try_first_pass")
             }
             None if word == "forward_pass" => {
-                self.forward_pass = true;
+                self.forward_pass = ForwardPass::Checked;
                 Ok("forward_pass")
             }
             None if word == "debug" => {
@@ -193,6 +207,10 @@ fn unavailable(what: &str) -> Option<Unavailable> {
     }
 }
 
+fn unchecked(what: &str) -> Option<ForwardPass> {
+    (what == "unchecked").then_some(ForwardPass::Unchecked)
+}
+
 /// sudo puts its own password prompt in the place of one that looks like pam_unix's, and clients fill in the
 /// password there.
 fn prompt(text: &str) -> Option<Line> {
@@ -219,6 +237,10 @@ const TIMEOUT: OptionError =
     OptionError::Malformed { name: "timeout", want: "whole seconds from 1 to 30 (timeout=5)" };
 const UNAVAILABLE: OptionError =
     OptionError::Malformed { name: "unavailable", want: "deny or ignore (unavailable=deny)" };
+const FORWARD_PASS: OptionError = OptionError::Malformed {
+    name: "forward_pass",
+    want: "without a value, or unchecked (forward_pass=unchecked)",
+};
 const PROMPT: OptionError = OptionError::Malformed {
     name: "prompt",
     want: "1 to 200 printable ASCII characters, and not a password prompt ([prompt=One-time code: ])",

@@ -1,6 +1,7 @@
-//! What a phase ended with, and the PAM code that says so. PAM_IGNORE comes from two outcomes only: the daemon said
-//! *not required*, or the administrator wrote `unavailable=ignore` and a local login found nobody to ask
-//! (CVE-2025-23013: a result that starts as PAM_IGNORE drops the factor at the first error).
+//! What a phase ended with, and the PAM code that says so. PAM_IGNORE comes from three outcomes only: the daemon said
+//! *not required*; the administrator wrote `unavailable=ignore` and a local login found nobody to ask; or the line says
+//! `forward_pass=unchecked`, so that another one decides (CVE-2025-23013: a result that starts as PAM_IGNORE drops the
+//! factor at the first error).
 
 use pam::constants::PamResultCode;
 
@@ -12,6 +13,8 @@ pub(crate) enum Outcome {
     Passed,
     /// The daemon said that no code is asked for here.
     NotRequired,
+    /// Password and code were told apart, and nothing was decided: a later line of ours does.
+    Split,
     /// Not let in.
     Refused,
     /// Not let in, and no code is looked at for a while.
@@ -34,7 +37,7 @@ impl Outcome {
     pub(crate) fn of_authenticate(self) -> PamResultCode {
         match self {
             Self::Passed => PamResultCode::PAM_SUCCESS,
-            Self::NotRequired | Self::LetThroughUnchecked => PamResultCode::PAM_IGNORE,
+            Self::NotRequired | Self::LetThroughUnchecked | Self::Split => PamResultCode::PAM_IGNORE,
             Self::Refused => PamResultCode::PAM_AUTH_ERR,
             Self::Locked => PamResultCode::PAM_MAXTRIES,
             Self::Unavailable => PamResultCode::PAM_AUTHINFO_UNAVAIL,
@@ -69,6 +72,7 @@ mod tests {
         let table = [
             (Outcome::Passed, PAM_SUCCESS, PAM_SUCCESS),
             (Outcome::NotRequired, PAM_IGNORE, PAM_IGNORE),
+            (Outcome::Split, PAM_IGNORE, PAM_IGNORE),
             (Outcome::Refused, PAM_AUTH_ERR, PAM_PERM_DENIED),
             (Outcome::Locked, PAM_MAXTRIES, PAM_PERM_DENIED),
             (Outcome::Unavailable, PAM_AUTHINFO_UNAVAIL, PAM_AUTHINFO_UNAVAIL),

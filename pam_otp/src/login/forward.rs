@@ -1,13 +1,17 @@
 //! `forward_pass`: one answer holds the password and, behind it, the code, for programs that ask once.
 //!
-//! The code is judged before anybody has checked the password. Whoever knows no password must not learn here whether
-//! a code was right, so what can be seen from outside is the same for every verdict: one prompt, the same for all; no
-//! text; no return code of its own for a locked lane; and a password is always handed on, so that the modules after us
-//! do the same work, after a refusal on one that is nobody's.
+//! The code is judged before anybody has checked the password. Whoever knows no password must not learn here whether a
+//! code was right, so what can be seen from outside is the same for every verdict: one prompt, the same for all; no text;
+//! no return code of its own for a locked lane; and a password is always handed on, so that the modules after us do the
+//! same work, after a refusal on one that is nobody's.
+//!
+//! With `forward_pass=unchecked` nothing is judged here: a line of ours after the password, with `use_first_pass`, has it
+//! judged. Then strangers spend neither codes nor tries.
 
 use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
+use pam::constants::PamResultCode;
 use zeroize::Zeroizing;
 
 use super::OrEnd;
@@ -18,6 +22,7 @@ use crate::daemon::Daemon;
 use crate::handle::Priority;
 use crate::handle::Transaction;
 use crate::options::FirstPass;
+use crate::options::ForwardPass;
 use crate::outcome::Outcome;
 
 impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
@@ -26,7 +31,10 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         self.silent = true;
         let end = match self.daemon.start(&login) {
             Ok(Next::Ask { digits: Some(longest @ 6..=8), .. }) => {
-                return self.check_both(login, longest.into());
+                return match self.options.forward_pass {
+                    ForwardPass::Unchecked => self.split(&login, longest.into()),
+                    ForwardPass::Off | ForwardPass::Checked => self.check_both(login, longest.into()),
+                };
             }
             Ok(next) => self.end(&login, next)?,
             Err(fault) => self.unanswered(&login, fault),
@@ -52,6 +60,26 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         judged.map(|_| Outcome::Passed).map_err(Outcome::in_front_of_a_password)
     }
 
+    /// Cuts off as many digits as the longest code of the account has, or as there are: without the daemon's judgement
+    /// nothing tells a shorter code from the last digits of the password.
+    fn split(&mut self, login: &Login, longest: usize) -> OrEnd<Outcome> {
+        let whole = self.both(login, longest)?;
+        match answer::tail(&whole, longest) {
+            Ok(tail) => {
+                let code = tail.expose_secret().as_bytes();
+                let kept = self.pam.keep_code(code);
+                kept.map_err(|code| self.unsettable("PAM_OLDAUTHTOK", code))?;
+                self.hand_on(whole.strip_suffix(code).unwrap_or_default())?;
+                self.debug("password and code split; a later line with use_first_pass has the code judged");
+                Ok(Outcome::Split)
+            }
+            Err(why) => {
+                self.hand_on(&nobodys(whole.len().saturating_sub(longest)))?;
+                Ok(self.refuse(login, &format!("not sent: {why}")))
+            }
+        }
+    }
+
     /// How many digits at the end were the code, if it was right.
     fn judge(&mut self, login: Login, whole: &[u8], longest: usize) -> OrEnd<usize> {
         let tail = answer::tail(whole, longest);
@@ -66,7 +94,7 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
         }
     }
 
-    /// The answer that holds both. One in PAM_AUTHTOK that ends in no code may be tried in vain; it is then typed.
+    /// The answer that holds both. If the line says `try_first_pass`, one that ends in no code is asked for anew.
     fn both(&mut self, login: &Login, longest: usize) -> OrEnd<Zeroizing<Vec<u8>>> {
         let token = match self.options.first_pass {
             FirstPass::Ignored => None,
@@ -101,10 +129,12 @@ impl<T: Transaction, D: Daemon> Phase<'_, T, D> {
 
     fn hand_on(&mut self, password: &[u8]) -> OrEnd<()> {
         let set = self.pam.set_password(password);
-        set.map_err(|code| {
-            self.log(Priority::Error, &format!("cannot set PAM_AUTHTOK (PAM code {})", code as i32));
-            Outcome::Unavailable
-        })
+        set.map_err(|code| self.unsettable("PAM_AUTHTOK", code))
+    }
+
+    fn unsettable(&mut self, item: &str, code: PamResultCode) -> Outcome {
+        self.log(Priority::Error, &format!("cannot set {item} (PAM code {})", code as i32));
+        Outcome::Unavailable
     }
 }
 

@@ -25,7 +25,8 @@ fn an_empty_line_denies_when_nobody_answers() {
     assert_eq!(options.unavailable, Unavailable::Deny);
     assert_eq!(options.prompt, None);
     assert_eq!(options.first_pass, FirstPass::Ignored);
-    assert!(!options.forward_pass && !options.debug);
+    assert_eq!(options.forward_pass, ForwardPass::Off);
+    assert!(!options.debug);
 }
 
 #[test]
@@ -45,14 +46,17 @@ fn a_full_line_is_read_whole() {
     assert_eq!(options.unavailable, Unavailable::Ignore);
     assert_eq!(options.prompt, Some(Line::new("Code=: ")));
     assert_eq!(options.first_pass, FirstPass::Tried);
-    assert!(options.forward_pass && options.debug);
+    assert_eq!(options.forward_pass, ForwardPass::Checked);
+    assert!(options.debug);
 }
 
 #[test]
 fn the_first_pass_may_be_used_with_a_password_before_the_code_and_without() {
-    for (line, forward_pass) in
-        [(&["use_first_pass"][..], false), (&["forward_pass", "use_first_pass"], true)]
-    {
+    for (line, forward_pass) in [
+        (&["use_first_pass"][..], ForwardPass::Off),
+        (&["forward_pass", "use_first_pass"], ForwardPass::Checked),
+        (&["use_first_pass", "forward_pass=unchecked"], ForwardPass::Unchecked),
+    ] {
         let options = parse(line).unwrap();
         assert_eq!((options.first_pass, options.forward_pass), (FirstPass::Used, forward_pass), "{line:?}");
     }
@@ -139,6 +143,16 @@ fn a_timeout_is_one_to_thirty_seconds_and_zero_never_means_for_ever() {
 fn unavailable_takes_two_words_only() {
     for what in ["", "Ignore", "allow", "deny,ignore", "ignore "] {
         assert_eq!(malformed(&format!("unavailable={what}")), Some("unavailable"), "{what}");
+    }
+}
+
+#[test]
+fn forward_pass_is_checked_unless_the_line_says_unchecked() {
+    for what in ["", "checked", "Unchecked", "unchecked ", "yes", "no"] {
+        assert_eq!(malformed(&format!("forward_pass={what}")), Some("forward_pass"), "{what}");
+    }
+    for line in [["forward_pass", "forward_pass=unchecked"], ["forward_pass=unchecked", "forward_pass"]] {
+        assert_eq!(parse(&line), Err(OptionError::Repeated("forward_pass")));
     }
 }
 

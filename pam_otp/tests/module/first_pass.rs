@@ -3,10 +3,13 @@
 use std::fs;
 
 use serde_json::Value;
+use serde_json::json;
 
 use crate::libpam::AUTH_ERR;
 use crate::libpam::AUTHINFO_UNAVAIL;
 use crate::libpam::ECHO_OFF;
+use crate::libpam::MAXTRIES;
+use crate::libpam::PERM_DENIED;
 use crate::libpam::Reply;
 use crate::libpam::SUCCESS;
 use crate::otpd::Otpd;
@@ -18,6 +21,7 @@ use crate::otpd::ask_for;
 use crate::otpd::locked;
 use crate::otpd::not_required;
 use crate::otpd::refuse;
+use crate::stage::IGNORED;
 use crate::stage::Stage;
 
 const CODE: Reply = Reply::Types(b"123456");
@@ -173,4 +177,42 @@ fn account_follows_a_code_that_came_with_the_password() {
     assert_eq!(login.authenticate(0), AUTH_ERR);
     assert_ne!(login.account(), SUCCESS);
     assert_eq!(otpd.methods(), ["Start", "Answer", "Start", "Answer", "Account"]);
+}
+
+#[test]
+fn a_line_before_the_password_and_one_after_it_share_one_answer() {
+    for (turn, code) in [(accept(), SUCCESS), (refuse(), AUTH_ERR), (locked(), MAXTRIES)] {
+        let stage = Stage::around_a_password();
+        let otpd = Otpd::new(&stage.socket(), [ask_for(6), ask_for(6), turn]);
+        let mut login = stage.login("alice", [BOTH]);
+        assert_eq!(login.authenticate(0), code);
+        assert_eq!(login.heard()[0], (ECHO_OFF, "Password and one-time code: ".to_owned()));
+        assert_eq!(overheard(&stage), "hunter2");
+        let calls = otpd.finish();
+        let methods: Vec<&str> = calls.iter().filter_map(|call| call["method"].as_str()).collect();
+        assert_eq!(methods, ["org.otpd.Login.Start", "org.otpd.Login.Start", "org.otpd.Login.Answer"]);
+        let parameters = &calls[2]["parameters"];
+        assert_eq!((&parameters["answer"], &parameters["given"]), (&json!("123456"), &json!("first_pass")));
+    }
+}
+
+/// libpam wipes both items when a login ends, so none is judged by the code of an earlier one.
+#[test]
+fn a_code_put_aside_is_gone_at_the_next_try() {
+    let stage = Stage::around_a_password();
+    let otpd = Otpd::new(&stage.socket(), [ask_for(6), ask_for(6), accept(), not_required(), ask_for(6)]);
+    let mut login = stage.login("alice", [BOTH, PASSWORD]);
+    assert_eq!(login.authenticate(0), SUCCESS);
+    assert_eq!(login.authenticate(0), AUTH_ERR);
+    assert_eq!(otpd.methods(), ["Start", "Start", "Answer", "Start", "Start"]);
+}
+
+#[test]
+fn without_a_line_after_the_password_the_account_phase_refuses() {
+    let stage = Stage::new("forward_pass=unchecked");
+    let otpd = Otpd::new(&stage.socket(), [ask_for(6), refuse()]);
+    let mut login = stage.login("alice", [BOTH]);
+    assert_eq!(login.authenticate(0), IGNORED);
+    assert_eq!(login.account(), PERM_DENIED);
+    assert_eq!(otpd.methods(), ["Start", "Account"]);
 }

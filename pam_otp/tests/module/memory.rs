@@ -32,6 +32,13 @@ fn no_copy_of_a_password_before_a_code_is_left_in_memory() {
     watch(test, &Stage::alone("forward_pass"), 5, |services| log_in(services, &cases));
 }
 
+#[test]
+fn no_copy_of_a_code_put_aside_is_left_in_memory() {
+    let cases = [(&BOTH_RIGHT[..], SUCCESS), (&BOTH_WRONG, AUTH_ERR), (&PASSWORD_ALONE, AUTH_ERR)];
+    let test = "no_copy_of_a_code_put_aside_is_left_in_memory";
+    watch(test, &Stage::around_nothing(), 8, |services| log_in(services, &cases));
+}
+
 /// Runs the logins in a process of their own, with an otpd here that must be called so often.
 #[expect(clippy::disallowed_methods, reason = "how a test knows that it is the process that logs in")]
 fn watch(test: &str, stage: &Stage, calls: usize, log_in: impl FnOnce(&Path)) {
@@ -61,17 +68,17 @@ fn log_in(services: &Path, cases: &[(&'static [u8], c_int)]) {
     for (typed, code) in cases {
         let mut login = Application::start(services, "alice", [Reply::Unmasks(typed)]);
         assert_eq!(login.authenticate(0), *code);
-        let left = || [copies(typed), copies(&typed[..PASSWORD])];
-        assert_eq!(left(), [0, 0], "before pam_end");
+        let left = || [typed, &typed[..PASSWORD], &typed[PASSWORD..]].map(copies);
+        assert_eq!(left(), [0; 3], "before pam_end");
         drop(login);
-        assert_eq!(left(), [0, 0], "after pam_end");
+        assert_eq!(left(), [0; 3], "after pam_end");
     }
 }
 
 /// How often the end of the text of which these are the changed bits is in memory that this process can write to.
 #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 fn copies(masked: &[u8]) -> usize {
-    let masked = &masked[masked.len() - END..];
+    let masked = &masked[masked.len().saturating_sub(END)..];
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let memory = File::open("/proc/self/mem").unwrap();
     // One buffer, made before, so that no search finds what another one has read.
@@ -86,7 +93,7 @@ fn copies(masked: &[u8]) -> usize {
             let length = page.len().min(usize::try_from(end - at).unwrap());
             let read = memory.read_at(&mut page[..length], at).unwrap_or(0);
             let is_it = |window: &[u8]| window.iter().zip(masked).all(|(byte, masked)| *byte == !masked);
-            found += page[..read].windows(END).filter(|window| is_it(window)).count();
+            found += page[..read].windows(masked.len()).filter(|window| is_it(window)).count();
             page.fill(0);
         }
     }

@@ -69,6 +69,25 @@ impl Stage {
         stage
     }
 
+    /// A line that splits password and code, a program that is given the password and writes it to
+    /// [`Self::overheard`], and a line that has the code judged.
+    pub(crate) fn around_a_password() -> Self {
+        let before = Self::alone("forward_pass=unchecked").overhearing();
+        before.then("use_first_pass")
+    }
+
+    /// The same without the program, which keeps copies of its own.
+    pub(crate) fn around_nothing() -> Self {
+        Self::alone("forward_pass=unchecked").then("use_first_pass")
+    }
+
+    /// One more line of ours.
+    fn then(self, options: &str) -> Self {
+        let service = fs::read_to_string(self.services().join("otp")).unwrap();
+        self.write(&format!("{service}auth required {}\n", self.line(options)));
+        self
+    }
+
     pub(crate) fn login(&self, user: &str, replies: impl IntoIterator<Item = Reply>) -> Application {
         Application::start(&self.services(), user, replies)
     }

@@ -210,6 +210,84 @@ fn with_try_first_pass_a_first_pass_that_ends_in_no_code_is_asked_for_again() {
     assert_eq!(handed_on(&pam), "hunter2");
 }
 
+/// The line before the password and the one after it.
+fn unchecked(pam: &mut Pam, daemon: &ScriptedDaemon) -> Outcome {
+    authenticate_with(pam, daemon, &options(&[c"forward_pass=unchecked"]))
+}
+
+fn after_the_password(pam: &mut Pam, daemon: &ScriptedDaemon) -> Outcome {
+    authenticate_with(pam, daemon, &options(&[c"use_first_pass"]))
+}
+
+#[test]
+fn unchecked_only_splits_and_a_line_after_the_password_has_the_code_judged() {
+    for (judged, outcome) in [
+        (accept_of(None), Outcome::Passed),
+        (Ok(refuse("Wrong code.")), Outcome::Refused),
+        (Ok(locked()), Outcome::Locked),
+    ] {
+        let mut pam = Pam::new("alice").typing(BOTH);
+        let daemon = ScriptedDaemon::new([ask_for(Some(6))]);
+        assert_eq!(unchecked(&mut pam, &daemon), Outcome::Split);
+        assert_eq!(daemon.questions(), [Asked::Start], "nothing is judged before the password");
+        assert_eq!((handed_on(&pam), pam.kept_code.as_deref()), ("hunter2", Some(&b"123456"[..])));
+        assert_eq!(pam.mark, None);
+
+        let daemon = ScriptedDaemon::new([ask_for(Some(6)), judged]);
+        assert_eq!(after_the_password(&mut pam, &daemon), outcome);
+        assert_eq!(daemon.questions()[1], Asked::FirstPass("123456".to_owned()));
+        assert_eq!(handed_on(&pam), "hunter2");
+        assert_eq!(pam.prompts, [(Echo::Off, "Password and one-time code: ".to_owned())]);
+        assert_eq!(pam.shown.len(), 1, "the password was right, so texts tell a stranger nothing");
+    }
+}
+
+#[test]
+fn unchecked_cuts_as_many_digits_as_the_longest_code_has() {
+    for (typed, longest, password, code) in [
+        ("hunter2123456", 6, "hunter2", "123456"),
+        ("hunter123456", 8, "hunter", "123456"),
+        ("hunter12345678", 8, "hunter", "12345678"),
+        ("hunter212345678", 8, "hunter2", "12345678"),
+    ] {
+        let mut pam = Pam::new("alice").typing(typed.as_bytes());
+        assert_eq!(unchecked(&mut pam, &ScriptedDaemon::new([ask_for(Some(longest))])), Outcome::Split);
+        assert_eq!((handed_on(&pam), pam.kept_code.as_deref()), (password, Some(code.as_bytes())));
+    }
+}
+
+#[test]
+fn unchecked_refuses_a_code_alone_and_a_password_alone_cve_2014_7828() {
+    for typed in [&b""[..], b"123456", b"hunter2", b"hunter12345"] {
+        let mut pam = Pam::new("alice").typing(typed);
+        assert_eq!(unchecked(&mut pam, &ScriptedDaemon::new([ask_for(Some(6))])), Outcome::Refused);
+        assert!(is_nobodys(handed_on(&pam), typed.len().saturating_sub(6).max(1)));
+        assert_eq!(pam.kept_code, None);
+    }
+}
+
+#[test]
+fn unchecked_leaves_a_login_without_protection_to_the_password() {
+    let mut pam = Pam::new("alice").typing(BOTH);
+    assert_eq!(unchecked(&mut pam, &ScriptedDaemon::new([Ok(not_required(None))])), Outcome::NotRequired);
+    assert_eq!((handed_on(&pam), &pam.kept_code), ("hunter2123456", &None));
+    // Protected in the meantime: the password is no code, and is not sent as one.
+    let daemon = ScriptedDaemon::new([ask_for(Some(6))]);
+    assert_eq!(after_the_password(&mut pam, &daemon), Outcome::Refused);
+    assert_eq!(daemon.questions(), [Asked::Start]);
+}
+
+#[test]
+fn unchecked_lets_nobody_on_without_a_place_for_both() {
+    for sets in [0, 1] {
+        let mut pam = Pam::new("alice").typing(BOTH);
+        pam.sets = sets;
+        assert_eq!(unchecked(&mut pam, &ScriptedDaemon::new([ask_for(Some(6))])), Outcome::Unavailable);
+    }
+    let silent = ScriptedDaemon::new([Err(silence())]);
+    assert_eq!(unchecked(&mut Pam::new("alice"), &silent), Outcome::Unavailable);
+}
+
 #[test]
 fn the_lines_own_prompt_is_shown() {
     let mut pam = Pam::new("alice").typing(BOTH);
@@ -230,13 +308,13 @@ fn a_user_changed_during_the_prompt_is_refused_and_the_code_not_sent_cve_2024_93
 #[test]
 fn a_handle_that_keeps_its_password_or_stores_nothing_lets_nobody_in_cve_2025_23013() {
     let mut pam = Pam::new("alice").typing(BOTH);
-    pam.keeps_password = true;
+    pam.sets = 0;
     let daemon = ScriptedDaemon::new([ask_for(Some(6)), accept_of(Some(6))]);
     assert_eq!(forward(&mut pam, &daemon), Outcome::Unavailable);
     assert_eq!(pam.mark, None);
 
     let mut pam = Pam::new("alice").typing(b"hunter2");
-    pam.keeps_password = true;
+    pam.sets = 0;
     assert_eq!(forward(&mut pam, &ScriptedDaemon::new([Ok(not_required(None))])), Outcome::Unavailable);
 
     let mut pam = Pam::new("alice").typing(BOTH);

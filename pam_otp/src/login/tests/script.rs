@@ -14,8 +14,9 @@ pub(super) struct Pam {
     pub(super) facts: Vec<(Fact, String)>,
     pub(super) unreadable: Option<Fact>,
     pub(super) password: Option<Vec<u8>>,
-    /// PAM_AUTHTOK cannot be set.
-    pub(super) keeps_password: bool,
+    pub(super) kept_code: Option<Vec<u8>>,
+    /// How often PAM_AUTHTOK and PAM_OLDAUTHTOK can be set.
+    pub(super) sets: usize,
     pub(super) replies: VecDeque<PamResult<Option<Vec<u8>>>>,
     /// PAM_USER after the next prompt.
     pub(super) renamed_by_prompt: Option<String>,
@@ -36,7 +37,8 @@ impl Pam {
             facts: Vec::new(),
             unreadable: None,
             password: None,
-            keeps_password: false,
+            kept_code: None,
+            sets: usize::MAX,
             replies: VecDeque::new(),
             renamed_by_prompt: None,
             renamed_by_text: None,
@@ -85,10 +87,18 @@ impl Transaction for Pam {
     }
 
     fn set_password(&mut self, password: &[u8]) -> PamResult<()> {
-        if self.keeps_password {
-            return Err(PamResultCode::PAM_BUF_ERR);
-        }
+        self.sets = self.sets.checked_sub(1).ok_or(PamResultCode::PAM_BUF_ERR)?;
         self.password = Some(password.to_vec());
+        Ok(())
+    }
+
+    fn kept_code(&self) -> PamResult<Option<Zeroizing<Vec<u8>>>> {
+        Ok(self.kept_code.clone().map(Zeroizing::new))
+    }
+
+    fn keep_code(&mut self, code: &[u8]) -> PamResult<()> {
+        self.sets = self.sets.checked_sub(1).ok_or(PamResultCode::PAM_BUF_ERR)?;
+        self.kept_code = Some(code.to_vec());
         Ok(())
     }
 
