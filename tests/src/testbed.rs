@@ -6,6 +6,7 @@ use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -316,8 +317,11 @@ fn lay_out(root: &Path) {
         fs::create_dir_all(root.join(directory)).expect("a directory");
     }
     for file in ["passwd", "shadow", "group"] {
-        let target = root.join("etc").join(file);
-        fs::copy(Path::new("/etc").join(file), &target).expect("copied");
+        let (source, target) = (Path::new("/etc").join(file), root.join("etc").join(file));
+        fs::copy(&source, &target).expect("copied");
+        // pam_unix of a user reads shadow through a program that has its group.
+        let group = fs::metadata(&source).expect("just copied").gid();
+        std::os::unix::fs::chown(&target, None, Some(group)).expect("chown");
     }
     append(&root.join("etc/passwd"), "otpd:x:60999:60999::/nonexistent:/usr/sbin/nologin\n");
     append(&root.join("etc/group"), "otpd:x:60999:\notpadmin:x:60998:\n");

@@ -53,6 +53,7 @@ impl Own {
         let stack = format!("auth required {line}\naccount required {line}\n");
         fs::write(at("pam.d/own"), &stack).unwrap();
         fs::write(at("pam.d/xlock"), stack).unwrap();
+        fs::write(at("pam.d/both"), format!("auth required {line} forward_pass\n")).unwrap();
         Self { directory, daemon, user }
     }
 
@@ -104,6 +105,25 @@ fn what_cannot_be_a_code_is_refused_and_not_counted() {
     {
         assert_eq!(own.login("own", typed).authenticate(), pam::AUTH_ERR, "{typed:?}");
     }
+    let status = own.daemon.account("org.otpd.Account.Status", &json!({})).unwrap();
+    assert_eq!(status["lanes"], json!([]));
+}
+
+#[test]
+fn a_code_behind_a_password_lets_in_once_and_what_ends_in_none_is_not_counted() {
+    let own = Own::start("");
+    let phone = own.bind("phone");
+    let code = phone.code(0);
+    for typed in [None, Some(""), Some("hunter2"), Some(code.as_str()), Some("\u{8}\n\r\u{7f}INCORRECT")] {
+        assert_eq!(own.login("both", typed).authenticate(), pam::AUTH_ERR, "{typed:?}");
+    }
+    let both = format!("hunter2{code}");
+    let mut login = own.login("both", Some(&both));
+    assert_eq!(login.authenticate(), pam::SUCCESS);
+    assert_eq!(login.shown(), ["Password and one-time code: "]);
+    let mut again = own.login("both", Some(&both));
+    assert_eq!(again.authenticate(), pam::AUTH_ERR);
+    assert_eq!(again.shown(), ["Password and one-time code: "], "not a word of what was wrong");
     let status = own.daemon.account("org.otpd.Account.Status", &json!({})).unwrap();
     assert_eq!(status["lanes"], json!([]));
 }

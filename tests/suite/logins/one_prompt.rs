@@ -1,4 +1,5 @@
-//! Programs that ask once: dovecot (IMAP) and vsftpd (FTP), whose clients give password and code in one.
+//! Programs that ask once, whose clients give password and code in one: dovecot (IMAP), vsftpd and proftpd (FTP), sshd's
+//! password method, and a screen locker.
 
 use std::fs;
 use std::io::BufRead;
@@ -16,6 +17,7 @@ use otpd_tests::Token;
 use serde_json::json;
 
 use crate::programs::bed;
+use crate::ssh::Sshd;
 use crate::ssh::free_port;
 
 /// The stack of the manual. pam_unix would make libpam wait two seconds over every refusal.
@@ -83,6 +85,24 @@ impl<'a> Server<'a> {
         fs::write(&config, text).unwrap();
         let mut command = bed.command(otpd_tests::vsftpd());
         command.arg(config);
+        Self::run(bed, command, "ftp", port, log.to_str().unwrap())
+    }
+
+    /// proftpd without mod_sftp.
+    fn proftpd(bed: &'a Testbed) -> Self {
+        let (config, port, log) = (bed.path("proftpd.conf"), free_port(), bed.path("proftpd.log"));
+        let text = format!(
+            "ServerType standalone\nDefaultAddress 127.0.0.1\nSocketBindTight on\nUseIPv6 off\nPort {port}\n\
+             User nobody\nGroup nogroup\nPidFile {pid}\nScoreboardFile {board}\nDelayTable none\nWtmpLog off\n\
+             TransferLog none\nSystemLog {log}\nUseReverseDNS off\nRequireValidShell off\n\
+             AuthPAMConfig proftpd\nAuthOrder mod_auth_pam.c* mod_auth_unix.c\n",
+            pid = bed.path("proftpd.pid").display(),
+            board = bed.path("proftpd.scoreboard").display(),
+            log = log.display(),
+        );
+        fs::write(&config, text).unwrap();
+        let mut command = bed.command("proftpd");
+        command.arg("--nodaemon").arg("--config").arg(config).stderr(Stdio::null());
         Self::run(bed, command, "ftp", port, log.to_str().unwrap())
     }
 
@@ -232,6 +252,76 @@ fn vsftpd_can_have_the_password_checked_before_the_code() {
     let bed = bed();
     bed.stack("vsftpd", PASSWORD_FIRST);
     password_first(&bed, &Server::vsftpd(&bed));
+}
+
+/// pam_unix takes the password that ours hands on, though Debian's file does not say so.
+#[test]
+fn debians_common_auth_takes_the_password_in_either_stack() {
+    let bed = bed();
+    let phone = bed.bind("alice", "phone");
+    bed.stack("common-auth", &fs::read_to_string("/etc/pam.d/common-auth").unwrap());
+    bed.stack(
+        "vsftpd",
+        "auth required @otp forward_pass\n@include common-auth\naccount required @otp\naccount required pam_unix.so",
+    );
+    bed.stack(
+        "dovecot",
+        "auth required @otp forward_pass=unchecked\n@include common-auth\nauth required @otp use_first_pass\n\
+         account required @otp\naccount required pam_unix.so",
+    );
+    let (dovecot, vsftpd) = (Server::dovecot(&bed), Server::vsftpd(&bed));
+    assert!(!dovecot.lets_in("alice", &both("wrong horse", &phone.code(0))));
+    assert!(dovecot.lets_in("alice", &both(PASSWORD, &phone.code(0))));
+    assert!(vsftpd.lets_in("alice", &both(PASSWORD, &phone.code(1))));
+    assert!(!vsftpd.lets_in("alice", &both(PASSWORD, WRONG)));
+    assert!(dovecot.lets_in("bob", PASSWORD) && vsftpd.lets_in("bob", PASSWORD));
+}
+
+#[test]
+fn a_screen_locker_with_one_prompt_takes_both_as_the_user_it_runs_as() {
+    let bed = bed();
+    let phone = bed.bind("alice", "phone");
+    let unlock = |stack: &str, answer: &str| {
+        bed.stack("locker", stack);
+        let steps = json!([{"Password and one-time code: $": answer}]);
+        let output = bed.drive(&steps, Some("alice"), &["pamtester", "locker", "alice", "authenticate"]);
+        assert!(output.stdout.contains("Password and one-time code: "), "{output:?}");
+        assert!(!output.stdout.contains("Wrong") && !output.stdout.contains("used already"), "{output:?}");
+        output.stdout.contains("successfully authenticated")
+    };
+    let (code, next) = (both(PASSWORD, &phone.code(0)), both(PASSWORD, &phone.code(1)));
+    assert!(!unlock(STACK, &both(PASSWORD, WRONG)));
+    assert!(unlock(STACK, &code));
+    assert!(!unlock(STACK, &code));
+    assert!(!unlock(PASSWORD_FIRST, &both("wrong horse", &phone.code(1))));
+    assert!(unlock(PASSWORD_FIRST, &next));
+}
+
+#[test]
+fn proftpds_ftp_takes_both_in_either_stack() {
+    let bed = bed();
+    bed.stack("proftpd", STACK);
+    in_one_answer(&bed, &Server::proftpd(&bed));
+    let bed = crate::programs::bed();
+    bed.stack("proftpd", PASSWORD_FIRST);
+    password_first(&bed, &Server::proftpd(&bed));
+}
+
+#[test]
+fn sshds_password_method_takes_both_in_either_stack() {
+    let bed = bed();
+    let phone = bed.bind("alice", "phone");
+    for (stack, code) in [(STACK, phone.code(0)), (PASSWORD_FIRST, phone.code(1))] {
+        bed.stack("sshd", stack);
+        let sshd = Sshd::start(&bed, "AuthenticationMethods password");
+        let login = |answer: &str| {
+            let output = sshd.client("alice", &[answer], &["-o", "PreferredAuthentications=password"]);
+            output.stdout == "in as alice\n"
+        };
+        assert!(!login(&code) && !login(PASSWORD));
+        assert!(login(&both(PASSWORD, &code)), "{}", sshd.log());
+        assert!(!login(&both(PASSWORD, &code)) && !login(&both(PASSWORD, WRONG)));
+    }
 }
 
 #[test]
