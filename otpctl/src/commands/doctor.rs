@@ -102,14 +102,28 @@ fn check_stacks(directory: &Path) -> Check {
         Ok(entries) => entries,
         Err(error) => return check(name, WARN, format!("{}: {}", directory.display(), reason(&error))),
     };
-    let names_us = |path: &Path| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains("pam_otp.so"))
-    };
-    let found = entries.filter_map(Result::ok).filter(|entry| names_us(&entry.path()));
-    let mut services: Vec<String> =
-        found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let (mut services, mut unjudged) = (Vec::new(), Vec::new());
+    for entry in entries.filter_map(Result::ok) {
+        let text = read(&entry.path());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if splits_only(&text) {
+            unjudged.push(name.clone());
+        }
+        if our_lines(&text).next().is_some() {
+            services.push(name);
+        }
+    }
     services.sort();
+    unjudged.sort();
+    if !unjudged.is_empty() {
+        let say = format!(
+            "forward_pass=unchecked, but no pam_otp.so with use_first_pass below it, so no code is judged: {}. See \
+             pam_otp(8)",
+            unjudged.join(", ")
+        );
+        return check(name, FAIL, say);
+    }
     if services.is_empty() {
         let at = directory.display();
         return check(
@@ -119,6 +133,17 @@ fn check_stacks(directory: &Path) -> Check {
         );
     }
     check(name, OK, format!("pam_otp.so stands in {}", services.join(", ")))
+}
+
+fn our_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with('#') && line.contains("pam_otp.so"))
+}
+
+/// Whether a line puts codes aside and none below it has them judged.
+fn splits_only(text: &str) -> bool {
+    let has = |word: &'static str| move |line: &str| line.split_whitespace().any(|found| found == word);
+    let mut lines = our_lines(text);
+    lines.any(has("forward_pass=unchecked")) && !lines.any(has("use_first_pass"))
 }
 
 /// Root, otpd, or whoever asks: nobody else may stand between.
@@ -212,5 +237,29 @@ mod tests {
         write("sshd", "auth required pam_otp.so\naccount required pam_otp.so\n");
         let some = check_stacks(directory.path());
         assert_eq!((some.verdict.as_str(), some.say.as_str()), (OK, "pam_otp.so stands in sshd, sudo"));
+    }
+
+    #[test]
+    fn a_code_that_is_put_aside_and_never_judged_is_a_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        let verdict = |lines: &[&str]| {
+            std::fs::write(directory.path().join("dovecot"), lines.join("\n")).unwrap();
+            let found = check_stacks(directory.path());
+            assert!(found.say.contains("dovecot"), "{}", found.say);
+            found.verdict
+        };
+        let split = "auth required pam_otp.so forward_pass=unchecked";
+        let judge = "auth required pam_otp.so use_first_pass";
+        let password = "auth requisite pam_unix.so use_first_pass";
+        assert_eq!(verdict(&[split, password, judge]), OK);
+        for wrong in [
+            &[split, password][..],
+            &[judge, password, split],
+            &[split, password, "#auth required pam_otp.so use_first_pass"],
+            &[split, password, "account required pam_otp.so"],
+            &["auth required pam_otp.so forward_pass=unchecked use_first_pass"],
+        ] {
+            assert_eq!(verdict(wrong), FAIL, "{wrong:?}");
+        }
     }
 }
