@@ -22,6 +22,7 @@ use hmac::Hmac;
 use hmac::Mac;
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::chain::ChainKey;
 use otpd_core::check::Opener;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
@@ -39,10 +40,11 @@ use zeroize::Zeroizing;
 /// The key that wraps the data key. 256 random bits.
 pub struct MasterKey(Zeroizing<[u8; KEY]>);
 
-/// Opens and seals device keys, and marks recovery codes.
+/// Opens and seals device keys, marks recovery codes, and chains the audit log.
 pub struct Keys {
     devices: XChaCha20Poly1305,
     recovery: Hmac<Sha256>,
+    log: ChainKey,
 }
 
 /// Why there is no key.
@@ -192,17 +194,19 @@ impl Keys {
         mark
     }
 
+    /// What chains the audit log.
+    #[must_use]
+    pub fn log(&self) -> &ChainKey {
+        &self.log
+    }
+
     fn from_data_key(data: &[u8]) -> Result<Self, KeyError> {
-        let derived = Hkdf::<Sha256>::new(None, data);
-        let subkey = |purpose: &[u8]| {
-            let mut subkey = Zeroizing::new([0; KEY]);
-            let made = derived.expand(purpose, subkey.as_mut_slice());
-            made.map(|()| subkey).map_err(|_| KeyError::DoesNotOpen)
-        };
-        let devices = subkey(b"otpd device keys 1")?;
-        let recovery = Hmac::new_from_slice(subkey(b"otpd recovery codes 1")?.as_slice());
-        let recovery = recovery.map_err(|_| KeyError::DoesNotOpen)?;
-        Ok(Self { devices: XChaCha20Poly1305::new((&*devices).into()), recovery })
+        let data = Hkdf::<Sha256>::new(None, data);
+        let devices: Zeroizing<[u8; KEY]> = subkey(&data, b"otpd device keys 1")?;
+        let recovery: Zeroizing<[u8; KEY]> = subkey(&data, b"otpd recovery codes 1")?;
+        let recovery = Hmac::new_from_slice(recovery.as_slice()).map_err(|_| KeyError::DoesNotOpen)?;
+        let log = subkey(&data, b"otpd audit log 1")?;
+        Ok(Self { devices: XChaCha20Poly1305::new((&*devices).into()), recovery, log: ChainKey::new(&log) })
     }
 }
 
@@ -213,6 +217,12 @@ impl Opener for Keys {
         let bytes = open(&self.devices, &device_label(account.id, device.id), &device.key.0)?;
         Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
     }
+}
+
+fn subkey<const N: usize>(data: &Hkdf<Sha256>, label: &[u8]) -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let mut key = Zeroizing::new([0; N]);
+    data.expand(label, key.as_mut_slice()).map_err(|_| KeyError::DoesNotOpen)?;
+    Ok(key)
 }
 
 /// Opens a file that is none but itself, and looks at what was opened.

@@ -32,6 +32,7 @@ use otpd::service::Service;
 use otpd::settings::Settings;
 use otpd::state;
 use otpd::upkeep::Upkeep;
+use otpd::upkeep::announce_head;
 use otpd_core::event::Reason;
 
 /// One-time passwords for logins: the daemon that holds the registry.
@@ -113,6 +114,7 @@ fn serve(
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
     let (registry, keys) = open_registry(config, credential, &mut lock, &syslog)?;
+    let altered = registry.altered_log().map(|how| format!("the audit log was altered: {how}"));
     let service = Arc::new(Service::new(registry, keys, names.clone(), Names::start()?, settings));
     let serving = Arc::clone(&service);
     let serve: Serve = Arc::new(move |peer, message| dispatch(&serving, peer, message));
@@ -123,11 +125,15 @@ fn serve(
         Reason::Ok,
         &format!("started, version {}", env!("CARGO_PKG_VERSION")),
     );
+    if let Some(altered) = altered {
+        log::error!("{altered}; run: otpctl audit --verify");
+        service.record_daemon(clock::now(), Reason::LogAltered, &altered);
+    }
     if clock::is_unset(clock::now()) {
         syslog
             .line(Level::Warning, "this box's clock was never set: codes cannot be right until it is".into());
     }
-    let upkeep = Upkeep::start(Arc::clone(&service))?;
+    let upkeep = Upkeep::start(Arc::clone(&service), syslog.clone())?;
     // Not under systemd: nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     log::info!("ready");
@@ -137,6 +143,7 @@ fn serve(
     account.stop();
     drop(upkeep);
     service.record_daemon(clock::now(), Reason::Ok, "stopped");
+    announce_head(&service, &syslog);
     log::info!("stopped");
     Ok(())
 }
@@ -190,9 +197,8 @@ fn open_registry(
     if lock.had_registry()? && std::fs::metadata(&path).map_or(true, |found| found.len() == 0) {
         bail!("{} is gone or empty, though this directory had a registry; {RESTORE}", path.display());
     }
-    let sink = syslog.clone();
-    let registry = Sqlite::open(&path, Box::new(move |event| sink.event(event)))
-        .with_context(|| format!("opening {}", path.display()))?;
+    let opening = || format!("opening {}", path.display());
+    let mut registry = Sqlite::open(&path).with_context(opening)?;
     let keys = match (registry.wrapped_data_key()?, credential) {
         (Some(wrapped), credential) => {
             let from = if credential.is_some() {
@@ -216,10 +222,13 @@ fn open_registry(
                 None => MasterKey::create(&config.key())?,
             };
             let (wrapped, keys) = master.new_data_key()?;
-            registry.store_data_key(wrapped)?;
+            registry.store_data_key(&wrapped, keys.log())?;
             keys
         }
     };
+    let sink = syslog.clone();
+    let registry = registry.start(keys.log(), Box::new(move |event| sink.event(event)));
+    let registry = registry.with_context(opening)?;
     lock.note_registry()?;
     Ok((registry, keys))
 }

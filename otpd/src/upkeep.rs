@@ -1,5 +1,5 @@
-//! What is done now and then, off every login's path: old events leave the audit log, decided imports are completed if
-//! whoever began them is gone, and what was dropped is swept away.
+//! What is done now and then, off every login's path: old events leave the audit log and its head goes to syslog,
+//! decided imports are completed if whoever began them is gone, and what was dropped is swept away.
 
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -8,12 +8,16 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
+use otpd_core::chain::Link;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Progress;
 
+use crate::audit::Level;
+use crate::audit::Syslog;
 use crate::clock;
 use crate::service::Service;
 
@@ -41,14 +45,16 @@ impl Upkeep {
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn start<R: Registry>(service: Arc<Service<R>>) -> std::io::Result<Self> {
+    pub fn start<R: Registry>(service: Arc<Service<R>>, syslog: Syslog) -> std::io::Result<Self> {
         let bell = Arc::clone(service.bell());
         let work = move || {
             let bell = service.bell();
             // Of what is found at start, whoever began it is gone.
             let mut seen = service.unfinished_import().unwrap_or(None);
+            let mut heads = Heads { syslog, last: None, due: clock::monotonic() };
             loop {
                 prune(&service, bell);
+                heads.announce(&service);
                 if bell.wanted_within(look_after_imports(&service, bell, &mut seen)) {
                     return;
                 }
@@ -56,6 +62,37 @@ impl Upkeep {
         };
         let thread = thread::Builder::new().name("upkeep".into()).stack_size(STACK).spawn(work)?;
         Ok(Self { bell, thread: Some(thread) })
+    }
+}
+
+/// Says in syslog, and notes in the registry, where the audit log ends.
+pub fn announce_head<R: Registry>(service: &Service<R>, syslog: &Syslog) -> Option<Link> {
+    match service.mark_log() {
+        Ok(head) => {
+            syslog.line(Level::Info, format!("audit head={head}"));
+            Some(head)
+        }
+        Err(error) => {
+            log::warn!("the end of the audit log was not noted: {error}");
+            None
+        }
+    }
+}
+
+/// The heads that go to syslog: one an hour, if the log went on.
+struct Heads {
+    syslog: Syslog,
+    last: Option<Link>,
+    due: Instant,
+}
+
+impl Heads {
+    fn announce<R: Registry>(&mut self, service: &Service<R>) {
+        let now = clock::monotonic();
+        if now >= self.due && self.last != Some(service.head()) {
+            self.last = announce_head(service, &self.syslog);
+            self.due = now.checked_add(EACH).unwrap_or(now);
+        }
     }
 }
 

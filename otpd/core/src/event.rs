@@ -157,12 +157,14 @@ pub enum Reason {
     ImportHasProblems,
     /// An earlier import is still being completed.
     ImportUnfinished,
+    /// The audit log is not as it was written.
+    LogAltered,
 }
 
 impl Reason {
     /// As stored, shown and sent.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::CodeNeeded => "code_needed",
@@ -195,6 +197,7 @@ impl Reason {
             Self::NoSuchImport => "no_such_import",
             Self::ImportHasProblems => "import_has_problems",
             Self::ImportUnfinished => "import_unfinished",
+            Self::LogAltered => "log_altered",
         }
     }
 }

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod account;
+pub mod chain;
 pub mod check;
 pub mod code;
 mod crockford;
@@ -28,6 +29,4 @@ pub mod time;
 pub mod totp;
 
 // Linked for their `zeroize` feature alone, which totp-rs does not ask for: its HMAC states are wiped then.
-use hmac as _;
 use sha1 as _;
-use sha2 as _;

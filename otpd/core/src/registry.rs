@@ -3,6 +3,9 @@
 
 use crate::account::Account;
 use crate::account::AccountId;
+use crate::chain::Link;
+use crate::chain::Passed;
+use crate::chain::Walk;
 use crate::device::Device;
 use crate::device::DeviceId;
 use crate::event::Event;
@@ -94,6 +97,17 @@ pub struct EventQuery {
     pub limit: u32,
 }
 
+/// A page of a walk along the audit log's chain.
+#[derive(Debug)]
+pub struct Walked {
+    /// What was found, and how to go on.
+    pub passed: Passed,
+    /// The last event that was removed as old, if that is known for certain.
+    pub anchor: Option<Link>,
+    /// The last event when the page was begun.
+    pub head: Link,
+}
+
 /// The store of accounts, devices and events.
 ///
 /// A change has one account to itself from before it is read until it is durable: of two changes of one account the
@@ -171,11 +185,28 @@ pub trait Registry: Send + Sync + 'static {
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError>;
 
     /// Removes events from before `before`, the oldest first and at most `most`, up to the first that is younger, and
-    /// never the newest of all. Returns how many.
+    /// never the newest of all. What was found wrong with them goes with them: if anything was, `alarm` is recorded in
+    /// the same commit. Returns how many.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError>;
+    fn prune(&self, before: UnixTime, most: u32, alarm: Event) -> Result<u32, RegistryError>;
+
+    /// The audit log's last event.
+    fn head(&self) -> Link;
+
+    /// Notes how far the audit log has come, if it went on since, so that a cut at its end is found. Returns its head.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn mark(&self) -> Result<Link, RegistryError>;
+
+    /// Walks along the audit log from where `walk` is, or from its beginning, past at most `most` events. `known` is a
+    /// head from before, which must be on the way.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn walk(&self, walk: Option<Walk>, known: Option<Link>, most: u32) -> Result<Walked, RegistryError>;
 
     /// Begins an import of `by`. Others that were begun and not decided are dropped.
     ///

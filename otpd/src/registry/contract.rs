@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use otpd_core::account::Account;
 use otpd_core::account::NewDevice;
+use otpd_core::chain::ChainKey;
+use otpd_core::chain::Defect;
+use otpd_core::chain::Flaw;
+use otpd_core::chain::Link;
+use otpd_core::chain::Mac;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::device::Use;
@@ -34,6 +39,7 @@ use otpd_core::totp::Parameters;
 
 use super::Sqlite;
 use super::memory::Memory;
+use super::writer::Sink;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -65,21 +71,32 @@ contract!(
     retired_devices_stay_on_record,
     what_is_recorded_soon_is_recorded,
     old_events_go_and_the_newest_stays,
+    the_log_is_whole_whatever_was_recorded_and_removed,
+    a_head_from_before_stays_on_the_way,
     what_is_staged_counts_for_nothing_until_it_is_decided,
     a_decided_import_is_applied_a_few_at_a_time,
     an_entry_that_is_passed_over_is_counted,
     of_imports_that_are_open_the_newest_stays_so,
 );
 
-fn open(directory: &std::path::Path) -> Sqlite {
-    Sqlite::open(&directory.join("registry.db"), Box::new(|_| {})).unwrap()
+pub(super) fn open(directory: &std::path::Path) -> Sqlite {
+    open_with(directory, Box::new(|_| {}))
 }
 
-fn who(uid: u32, name: &str) -> Identity {
+fn open_with(directory: &std::path::Path, sink: Sink) -> Sqlite {
+    let key = ChainKey::new(&[1; ChainKey::LENGTH]);
+    let mut registry = Sqlite::open(&directory.join("registry.db")).unwrap();
+    if registry.wrapped_data_key().unwrap().is_none() {
+        registry.store_data_key(&[], &key).unwrap();
+    }
+    registry.start(&key, sink).unwrap()
+}
+
+pub(super) fn who(uid: u32, name: &str) -> Identity {
     Identity { uid: Uid::new(uid).unwrap(), name: AccountName::new(name).unwrap() }
 }
 
-fn event(user: &str, at: i64) -> Event {
+pub(super) fn event(user: &str, at: i64) -> Event {
     Event {
         at: UnixTime(at),
         user: user.into(),
@@ -262,16 +279,87 @@ fn old_events_go_and_the_newest_stays<R: Registry>(registry: &Arc<R>) {
         let all = registry.events(&EventQuery { limit: 100, ..EventQuery::default() }).unwrap();
         all.iter().map(|event| event.id).collect::<Vec<_>>()
     };
-    assert_eq!(registry.prune(UnixTime(100), 10).unwrap(), 0);
+    let prune = |before, most| registry.prune(UnixTime(before), most, event("-", 0)).unwrap();
+    assert_eq!(prune(100, 10), 0);
     // The clock went back once: what is behind a younger event waits until that one is old too.
     [1, 2, 3, 9, 4, 10].into_iter().for_each(|at| registry.record(event("alice", at)).unwrap());
-    assert_eq!(registry.prune(UnixTime(3), 1).unwrap(), 1);
-    assert_eq!(registry.prune(UnixTime(5), 10).unwrap(), 2);
-    assert_eq!(registry.prune(UnixTime(5), 10).unwrap(), 0);
+    assert_eq!(prune(3, 1), 1);
+    assert_eq!(prune(5, 10), 2);
+    assert_eq!(prune(5, 10), 0);
     assert_eq!(ids(), [4, 5, 6]);
-    assert_eq!(registry.prune(UnixTime(1000), 10).unwrap(), 2);
+    assert_eq!(prune(1000, 10), 2);
     registry.record(event("alice", 11)).unwrap();
     assert_eq!(ids(), [6, 7]);
+}
+
+/// Walks along the whole log, a few events at a time. Returns what is wrong and how many pages it took.
+fn walk<R: Registry>(registry: &R, known: Option<Link>) -> (Vec<Flaw>, u32) {
+    let (mut walk, mut flaws, mut pages) = (None, Vec::new(), 0);
+    loop {
+        let walked = registry.walk(walk, known, 3).unwrap();
+        flaws.extend(walked.passed.flaws);
+        pages += 1;
+        if !walked.passed.more {
+            assert!(walked.passed.walk.last >= walked.head.number);
+            return (flaws, pages);
+        }
+        walk = Some(walked.passed.walk);
+    }
+}
+
+fn the_log_is_whole_whatever_was_recorded_and_removed<R: Registry>(registry: &Arc<R>) {
+    assert_eq!(walk(&**registry, None), (vec![], 1));
+    let alice = who(1000, "alice");
+    for at in 1..=20 {
+        registry.record(event("alice", at)).unwrap();
+        let note = move |_: &mut Account, journal: &mut Journal| {
+            journal.record(event("ünïcode", at));
+            journal.record(Event { uid: Uid::new(7), detail: Some("x".repeat(999)), ..event("", at) });
+        };
+        registry.change_or_create(&alice, note).unwrap();
+        assert!(registry.record_soon(event("bob", at)));
+        if at % 5 == 0 {
+            registry.prune(UnixTime(at - 3), 7, event("never", at)).unwrap();
+        }
+        assert!(registry.mark().unwrap().number <= registry.head().number);
+        assert_eq!(walk(&**registry, None).0, []);
+    }
+    registry.record(event("alice", 21)).unwrap();
+    assert_eq!(registry.head().number, 81);
+    assert_eq!(registry.walk(None, None, 1000).unwrap().anchor.unwrap().number, 25);
+    assert!(
+        registry
+            .events(&EventQuery { user: Some("never".into()), limit: 1, ..EventQuery::default() })
+            .unwrap()
+            .is_empty()
+    );
+    // What is removed during a walk was passed, or is no longer missed.
+    let begun = registry.walk(None, None, 3).unwrap().passed.walk;
+    registry.prune(UnixTime(15), 30, event("never", 1)).unwrap();
+    let rest = registry.walk(Some(begun), None, 1000).unwrap().passed;
+    assert_eq!((rest.flaws, rest.more), (vec![], false));
+}
+
+fn a_head_from_before_stays_on_the_way<R: Registry>(registry: &Arc<R>) {
+    let mut heads = vec![registry.head()];
+    for at in 1..=9 {
+        registry.record(event("alice", at)).unwrap();
+        heads.push(registry.head());
+    }
+    for head in &heads {
+        assert_eq!(walk(&**registry, Some(*head)).0, []);
+        let other = Link { mac: Mac([7; 16]), ..*head };
+        let flaws = walk(&**registry, Some(other)).0;
+        assert_eq!(
+            flaws.iter().map(|flaw| (flaw.defect, flaw.number)).collect::<Vec<_>>(),
+            [(Defect::Replaced, head.number)]
+        );
+    }
+    let flaws = walk(&**registry, Some(Link { number: 12, mac: heads[0].mac })).0;
+    assert_eq!((flaws[0].defect, flaws[0].number, flaws[0].last), (Defect::Cut, 10, 12));
+    registry.prune(UnixTime(5), 100, event("-", 0)).unwrap();
+    assert_eq!(walk(&**registry, Some(heads[4])).0, [], "the anchor");
+    assert_eq!(walk(&**registry, Some(Link { mac: Mac([7; 16]), ..heads[4] })).0.len(), 1);
 }
 
 fn accounts_are_listed_by_name<R: Registry>(registry: &Arc<R>) {
@@ -477,7 +565,7 @@ mod sqlite_alone {
         let length = bytes.len();
         bytes[100..length].iter_mut().for_each(|byte| *byte ^= 0x5a);
         std::fs::write(&path, bytes).unwrap();
-        assert!(Sqlite::open(&path, Box::new(|_| {})).is_err());
+        assert!(Sqlite::open(&path).is_err());
     }
 
     #[test]
@@ -485,7 +573,7 @@ mod sqlite_alone {
         let directory = tempfile::tempdir().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         let sink = Box::new(move |event: &Event| tell.send(event.at.0).unwrap());
-        let registry = Sqlite::open(&directory.path().join("registry.db"), sink).unwrap();
+        let registry = open_with(directory.path(), sink);
         registry.record(event("alice", 7)).unwrap();
         assert_eq!(told.recv().unwrap(), 7);
     }

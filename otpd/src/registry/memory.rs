@@ -5,9 +5,19 @@ use std::sync::MutexGuard;
 
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::chain::ChainKey;
+use otpd_core::chain::Contents;
+use otpd_core::chain::Defect;
+use otpd_core::chain::Entry;
+use otpd_core::chain::Field;
+use otpd_core::chain::Flaw;
+use otpd_core::chain::Link;
+use otpd_core::chain::Mac;
+use otpd_core::chain::Walk;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
+use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
@@ -17,6 +27,7 @@ use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
+use otpd_core::registry::Walked;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Progress;
 use otpd_core::staging::Staged;
@@ -33,7 +44,8 @@ struct Rows {
     accounts: Vec<Account>,
     detached: Vec<Account>,
     next: i64,
-    events: Vec<StoredEvent>,
+    events: Vec<(StoredEvent, Mac)>,
+    anchor: Option<Link>,
     imports: Vec<Import>,
 }
 
@@ -90,10 +102,15 @@ impl Rows {
         self.imports.get_mut(at).filter(|import| import.state == *state)
     }
 
+    fn head(&self) -> Link {
+        let last = self.events.last().map(|(event, mac)| Link { number: event.id, mac: *mac });
+        last.or(self.anchor).unwrap_or(Link::START)
+    }
+
     fn record(&mut self, event: Event) {
-        let id = self.events.last().map_or(1, |event| event.id + 1);
-        self.events.push(StoredEvent {
-            id,
+        let head = self.head();
+        let event = StoredEvent {
+            id: head.number + 1,
             at: event.at,
             user: event.user,
             uid: event.uid.map(Uid::as_u32),
@@ -106,8 +123,28 @@ impl Rows {
             device: event.device,
             lane: event.lane.map(|lane| lane.to_string()),
             detail: event.detail,
-        });
+        };
+        let mac = key().link(head.mac, event.id, &contents(&event));
+        self.events.push((event, mac));
     }
+}
+
+fn key() -> ChainKey {
+    ChainKey::new(&[1; ChainKey::LENGTH])
+}
+
+fn contents(event: &StoredEvent) -> Contents {
+    let texts = [&event.service, &event.address, &event.device, &event.lane, &event.detail];
+    let needed = [&event.user, &event.actor, &event.kind, &event.decision, &event.reason];
+    let numbers =
+        [Some(event.at.0), event.uid.map(i64::from)].map(|at| at.map_or(Field::Nothing, Field::Number));
+    let needed = needed.map(|text| Some(text.as_str()).into());
+    numbers.into_iter().chain(needed).chain(texts.map(|text| text.as_deref().into())).collect()
+}
+
+fn entry((event, mac): &(StoredEvent, Mac)) -> Result<Entry, RegistryError> {
+    let is_alarm = event.reason == Reason::LogAltered.as_str();
+    Ok(Entry { number: event.id, at: event.at, mac: *mac, contents: contents(event), is_alarm })
 }
 
 /// What is read back: retired devices are not part of a loaded account.
@@ -210,7 +247,8 @@ impl Registry for Memory {
                 && query.since.is_none_or(|since| event.at >= since)
                 && query.after.is_none_or(|after| event.id > after)
         };
-        let mut events: Vec<StoredEvent> = rows.events.iter().filter(wanted).cloned().collect();
+        let all = rows.events.iter().map(|(event, _)| event);
+        let mut events: Vec<StoredEvent> = all.filter(wanted).cloned().collect();
         let limit = query.limit as usize;
         if query.tail && events.len() > limit {
             events.drain(..events.len() - limit);
@@ -219,12 +257,38 @@ impl Registry for Memory {
         Ok(events)
     }
 
-    fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
+    fn prune(&self, before: UnixTime, most: u32, _alarm: Event) -> Result<u32, RegistryError> {
         let mut rows = self.rows();
-        let old = rows.events.iter().take_while(|event| event.at < before).count();
+        let old = rows.events.iter().take_while(|(event, _)| event.at < before).count();
         let removed = old.min(rows.events.len().saturating_sub(1)).min(most as usize);
-        rows.events.drain(..removed);
+        let last = rows.events.drain(..removed).next_back();
+        rows.anchor = last.map(|(event, mac)| Link { number: event.id, mac }).or(rows.anchor);
         Ok(u32::try_from(removed).unwrap())
+    }
+
+    fn head(&self) -> Link {
+        self.rows().head()
+    }
+
+    fn mark(&self) -> Result<Link, RegistryError> {
+        Ok(self.head())
+    }
+
+    fn walk(&self, walk: Option<Walk>, known: Option<Link>, most: u32) -> Result<Walked, RegistryError> {
+        let rows = self.rows();
+        let (anchor, head) = (rows.anchor.unwrap_or(Link::START), rows.head());
+        let at_anchor =
+            walk.is_none() && known.is_some_and(|known| known.number == anchor.number && known != anchor);
+        let walk =
+            walk.filter(|walk| walk.last >= anchor.number).unwrap_or_else(|| Walk::begin(Some(anchor)));
+        let last = walk.last;
+        let behind = rows.events.iter().filter(|(event, _)| event.id > last).map(entry);
+        let noted: Vec<Link> = [Some(head), known].into_iter().flatten().collect();
+        let mut passed = walk.pass(&key(), behind, &noted, most)?;
+        if at_anchor {
+            passed.flaws.push(Flaw::of(Defect::Replaced, anchor.number));
+        }
+        Ok(Walked { passed, anchor: Some(anchor), head })
     }
 
     fn begin_import(&self, by: &str) -> Result<ImportId, RegistryError> {

@@ -1,6 +1,7 @@
 //! The registry on SQLite: one connection writes, one commit for all who wait; readers and checkpoints have their own.
 
 mod checkpoint;
+mod log;
 mod migrations;
 mod query;
 mod readers;
@@ -13,6 +14,9 @@ mod writer;
 mod contract;
 #[cfg(test)]
 pub(crate) mod memory;
+#[cfg(test)]
+mod tampering;
 
 pub use sqlite::OpenError;
 pub use sqlite::Sqlite;
+pub use sqlite::Unkeyed;

@@ -66,25 +66,6 @@ pub(crate) fn events(connection: &Connection, query: &EventQuery) -> Result<Vec<
     Ok(events)
 }
 
-/// Removes the oldest events. Looks at no more rows than it may remove, however long the log is.
-pub(crate) fn prune(connection: &Connection, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, at FROM audit ORDER BY id LIMIT ?1").map_err(unavailable)?;
-    let mut rows = statement.query([most.saturating_add(1)]).map_err(unavailable)?;
-    let (mut last, mut before_it) = (None, None);
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        let (id, at): (i64, i64) = (row.get(0).map_err(unavailable)?, row.get(1).map_err(unavailable)?);
-        (last, before_it) = (before_it, Some(id));
-        if at >= before.0 {
-            break;
-        }
-    }
-    let Some(last) = last else { return Ok(0) };
-    let mut statement = connection.prepare_cached("DELETE FROM audit WHERE id <= ?1").map_err(unavailable)?;
-    let removed = statement.execute([last]).map_err(unavailable)?;
-    Ok(u32::try_from(removed).unwrap_or(most))
-}
-
 /// Runs SQLite's own check. `None` is no damage.
 pub(crate) fn verify(connection: &Connection) -> Result<Option<String>, RegistryError> {
     let said: String =
@@ -104,22 +85,29 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<Option<Summary>> {
     }))
 }
 
+/// A text that somebody altered need not be one; the rest of the log is read all the same.
 fn event_of(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    let text = |column| row.get_ref(column).map(|value| value.as_bytes_or_null().ok().flatten().map(lossy));
+    let needed = |column| text(column).map(Option::unwrap_or_default);
     Ok(StoredEvent {
         id: row.get("id")?,
         at: UnixTime(row.get("at")?),
-        user: row.get("user")?,
-        uid: row.get("uid")?,
-        actor: row.get("actor")?,
-        kind: row.get("kind")?,
-        decision: row.get("decision")?,
-        reason: row.get("reason")?,
-        service: row.get("service")?,
-        address: row.get("address")?,
-        device: row.get("device")?,
-        lane: row.get("lane")?,
-        detail: row.get("detail")?,
+        user: needed("user")?,
+        uid: row.get::<_, Option<i64>>("uid")?.and_then(|uid| u32::try_from(uid).ok()),
+        actor: needed("actor")?,
+        kind: needed("kind")?,
+        decision: needed("decision")?,
+        reason: needed("reason")?,
+        service: text("service")?,
+        address: text("address")?,
+        device: text("device")?,
+        lane: text("lane")?,
+        detail: text("detail")?,
     })
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 const SELECT_ACCOUNTS: &str = "\

@@ -9,7 +9,6 @@ use otpd_core::device::SealedKey;
 use otpd_core::device::State;
 use otpd_core::device::Use;
 use otpd_core::enrol::Enrolment;
-use otpd_core::event::Event;
 use otpd_core::mark::Mark;
 use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
@@ -104,29 +103,6 @@ pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -
         save_sources(connection, after)?;
     }
     Ok(())
-}
-
-/// Adds an event to the audit log, each of its texts cut to what a system has: whoever may cause events must not be able
-/// to fill the log with what they like.
-pub(crate) fn record(connection: &Connection, event: &Event) -> Result<(), RegistryError> {
-    let mut statement = connection.prepare_cached(INSERT_EVENT).map_err(unavailable)?;
-    let cut = |text: &str| text.chars().take(LONGEST_TEXT).collect::<String>();
-    let optional = |text: &Option<String>| text.as_deref().map(cut);
-    let done = statement.execute(params![
-        event.at.0,
-        cut(&event.user),
-        event.uid.map(Uid::as_u32),
-        cut(&event.actor),
-        event.kind.as_str(),
-        event.decision.as_str(),
-        event.reason.as_str(),
-        optional(&event.service),
-        optional(&event.address),
-        optional(&event.device),
-        event.lane.map(Lane::as_str),
-        optional(&event.detail),
-    ]);
-    done.map(drop).map_err(unavailable)
 }
 
 /// Reads a device row, whatever its state.
@@ -380,9 +356,6 @@ fn save_sources(connection: &Connection, account: &Account) -> Result<(), Regist
     Ok(())
 }
 
-/// Characters of each text of an event.
-const LONGEST_TEXT: usize = 256;
-
 const SELECT_ACCOUNT: &str =
     "SELECT *, uid IS ?1 AND name IS ?2 AS both FROM account WHERE uid = ?1 OR name = ?2";
 
@@ -401,7 +374,3 @@ const UPSERT_DEVICE: &str = "\
 const UPDATE_USE: &str = "\
     UPDATE device SET drift = ?3, leaning = ?4, last_step = ?5, last_used = ?6, last_service = ?7, last_address = ?8
     WHERE account = ?1 AND id = ?2";
-
-const INSERT_EVENT: &str = "\
-    INSERT INTO audit (at, user, uid, actor, kind, decision, reason, service, address, device, lane, detail)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";

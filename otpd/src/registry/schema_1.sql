@@ -73,7 +73,8 @@ CREATE TABLE source (
     PRIMARY KEY (account, address)
 ) STRICT, WITHOUT ROWID;
 
--- Numbers rise without gaps: only the oldest events are ever removed, and never the newest.
+-- Numbers rise without gaps: only the oldest events are ever removed, and never the newest. Each event's MAC is made
+-- of all its columns and of the MAC before it.
 CREATE TABLE audit (
     id       INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL,
@@ -87,8 +88,18 @@ CREATE TABLE audit (
     address  TEXT,
     device   TEXT,
     lane     TEXT,
-    detail   TEXT
+    detail   TEXT,
+    mac      BLOB NOT NULL
 ) STRICT;
+
+-- What of the audit log's chain is noted outside of it, each under a seal: the last event that was removed as old, and
+-- one that it had reached.
+CREATE TABLE audit_note (
+    place  TEXT PRIMARY KEY CHECK (place IN ('anchor', 'mark')),
+    number INTEGER NOT NULL,
+    mac    BLOB NOT NULL,
+    seal   BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX audit_user ON audit (user, id);
 

@@ -3,10 +3,16 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::chain::ChainKey;
+use otpd_core::chain::Link;
+use otpd_core::chain::Place;
+use otpd_core::chain::Walk;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
@@ -18,6 +24,7 @@ use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
+use otpd_core::registry::Walked;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Progress;
 use otpd_core::staging::Staged;
@@ -30,6 +37,7 @@ use rusqlite::params;
 
 use super::checkpoint::Checkpoints;
 use super::checkpoint::Signal;
+use super::log;
 use super::migrations::MigrateError;
 use super::migrations::examine;
 use super::migrations::migrate;
@@ -49,6 +57,10 @@ pub struct Sqlite {
     lists: Readers,
     _checkpoints: Checkpoints,
     writer: Arc<Writer>,
+    key: Arc<ChainKey>,
+    altered: Option<String>,
+    /// What this process noted last of the audit log's end.
+    marked: Mutex<Option<Link>>,
 }
 
 /// Why the registry cannot be opened. Nothing was changed.
@@ -63,17 +75,74 @@ pub enum OpenError {
     /// It can be read, but what it says cannot be right.
     #[error("it is damaged ({0}); stop otpd, move it away and restore it from a backup")]
     Damaged(String),
+    /// It could not be read a moment later.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// No thread could be started.
     #[error("cannot start the writer: {0}")]
     Thread(#[from] std::io::Error),
 }
 
+/// A registry that was opened and whose keys are still to be had: it holds them itself, wrapped.
+pub struct Unkeyed {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Unkeyed {
+    /// The wrapped data key, or `None` in a new registry.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    pub fn wrapped_data_key(&self) -> Result<Option<Vec<u8>>, RegistryError> {
+        let select = "SELECT wrapped FROM data_key";
+        self.connection.query_row(select, (), |row| row.get(0)).optional().map_err(unavailable)
+    }
+
+    /// Stores the wrapped data key of a new registry, and begins the chain of its audit log.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`], also if there is one already.
+    pub fn store_data_key(&mut self, wrapped: &[u8], log: &ChainKey) -> Result<(), RegistryError> {
+        let both = self.connection.transaction().map_err(unavailable)?;
+        let insert = "INSERT INTO data_key (id, wrapped) VALUES (1, ?1)";
+        both.execute(insert, params![wrapped]).map_err(unavailable)?;
+        log::begin(&both, log)?;
+        both.commit().map_err(unavailable)
+    }
+
+    /// Starts to serve, chains events with `key`, and hands each that is on disk to `sink`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn start(self, key: &ChainKey, sink: Sink) -> Result<Sqlite, OpenError> {
+        let Self { path, mut connection } = self;
+        let (head, altered) = log::resume(&connection, key)?;
+        let key = Arc::new(key.clone());
+        let signal = Signal::default();
+        signal.watch(&mut connection)?;
+        let writer = Arc::new(Writer::start(connection, Arc::clone(&key), head, sink)?);
+        let beside = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
+        Ok(Sqlite {
+            logins: Readers::new(path.clone(), FOR_LOGINS),
+            lists: Readers::new(path.clone(), FOR_LISTS),
+            path,
+            _checkpoints: checkpoints,
+            writer,
+            key,
+            altered,
+            marked: Mutex::new(None),
+        })
+    }
+}
+
 impl Sqlite {
-    /// Opens the registry, made if it is missing, and hands every event that is on disk to `sink`.
+    /// Opens the registry, made if it is missing.
     ///
     /// # Errors
     /// [`OpenError`]; a registry that cannot be trusted is not used at all.
-    pub fn open(path: &Path, sink: Sink) -> Result<Self, OpenError> {
+    pub fn open(path: &Path) -> Result<Unkeyed, OpenError> {
         let mut connection =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         examine(&connection)?;
@@ -81,42 +150,13 @@ impl Sqlite {
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;
         check_accounts(&connection)?;
-        let signal = Signal::default();
-        signal.watch(&mut connection)?;
-        let writer = Arc::new(Writer::start(connection, sink)?);
-        let beside = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
-        Ok(Self {
-            path: path.to_owned(),
-            logins: Readers::new(path.to_owned(), FOR_LOGINS),
-            lists: Readers::new(path.to_owned(), FOR_LISTS),
-            _checkpoints: checkpoints,
-            writer,
-        })
+        Ok(Unkeyed { path: path.to_owned(), connection })
     }
 
-    /// The wrapped data key, or `None` in a new registry.
-    ///
-    /// # Errors
-    /// [`RegistryError::Unavailable`].
-    pub fn wrapped_data_key(&self) -> Result<Option<Vec<u8>>, RegistryError> {
-        self.lists.read(|connection| {
-            connection
-                .query_row("SELECT wrapped FROM data_key", (), |row| row.get(0))
-                .optional()
-                .map_err(unavailable)
-        })
-    }
-
-    /// Stores the wrapped data key of a new registry.
-    ///
-    /// # Errors
-    /// [`RegistryError::Unavailable`], also if there is one already.
-    pub fn store_data_key(&self, wrapped: Vec<u8>) -> Result<(), RegistryError> {
-        self.write(move |connection, _| {
-            let insert = "INSERT INTO data_key (id, wrapped) VALUES (1, ?1)";
-            connection.execute(insert, params![wrapped]).map(drop).map_err(unavailable)
-        })
+    /// What was seen at the start to be wrong with the audit log.
+    #[must_use]
+    pub fn altered_log(&self) -> Option<&str> {
+        self.altered.as_deref()
     }
 
     fn write<T, F>(&self, decide: F) -> Result<T, RegistryError>
@@ -212,8 +252,33 @@ impl Registry for Sqlite {
         self.lists.read(|connection| query::events(connection, query))
     }
 
-    fn prune(&self, before: UnixTime, most: u32) -> Result<u32, RegistryError> {
-        self.write(move |connection, _| query::prune(connection, before, most))
+    fn prune(&self, before: UnixTime, most: u32, alarm: Event) -> Result<u32, RegistryError> {
+        let key = Arc::clone(&self.key);
+        self.write(move |connection, journal| log::prune(connection, &key, before, most, alarm, journal))
+    }
+
+    fn head(&self) -> Link {
+        self.writer.head()
+    }
+
+    fn mark(&self) -> Result<Link, RegistryError> {
+        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.head();
+        if *marked != Some(head) {
+            let key = Arc::clone(&self.key);
+            self.write(move |connection, _| log::note(connection, &key, Place::Mark, head))?;
+            *marked = Some(head);
+        }
+        Ok(head)
+    }
+
+    fn walk(&self, walk: Option<Walk>, known: Option<Link>, most: u32) -> Result<Walked, RegistryError> {
+        // Before the snapshot, which has it then.
+        let head = self.head();
+        self.lists.read(|connection| {
+            let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+            log::walk(&snapshot, &self.key, (walk, known, most), head)
+        })
     }
 
     fn begin_import(&self, by: &str) -> Result<ImportId, RegistryError> {

@@ -15,12 +15,14 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
+use otpd_core::chain::ChainKey;
+use otpd_core::chain::Link;
 use otpd_core::event::Event;
 use otpd_core::registry::Journal;
 use otpd_core::registry::RegistryError;
 use rusqlite::Connection;
 
-use super::rows;
+use super::log::End;
 use super::rows::unavailable;
 use crate::clock::monotonic;
 
@@ -41,7 +43,9 @@ struct Desk {
 }
 
 struct State {
-    connection: Option<Connection>,
+    pen: Option<Pen>,
+    /// The audit log's last event on disk.
+    head: Link,
     waiting: Vec<Box<dyn Work>>,
     /// While the writer thread gives callers a moment to come back: how many changes it hopes for.
     gathering: Option<usize>,
@@ -50,16 +54,24 @@ struct State {
     stopping: bool,
 }
 
-/// The connection, taken from the desk and put back when this is dropped.
+/// The connection, and the end of the audit log that it writes.
+struct Pen {
+    connection: Connection,
+    key: Arc<ChainKey>,
+    head: Link,
+}
+
+/// The pen, taken from the desk and put back when this is dropped.
 struct Lead<'a> {
     desk: &'a Desk,
-    connection: Option<Connection>,
+    pen: Option<Pen>,
 }
 
 /// One change.
 trait Work: Send {
-    /// Does the change inside the open transaction. Returns whether what it wrote is to be kept.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Does the change inside the open transaction. Returns whether what it wrote, and the log's `end` with it, is to be
+    /// kept.
+    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> bool;
     /// Tells the caller, after the commit.
     fn finish(self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink);
 }
@@ -73,10 +85,16 @@ struct Task<F, T> {
 }
 
 impl Writer {
-    /// Takes over the connection.
-    pub(crate) fn start(connection: Connection, sink: Sink) -> std::io::Result<Self> {
+    /// Takes over the connection. `head` is the audit log's last event, which the next one is chained to with `key`.
+    pub(crate) fn start(
+        connection: Connection,
+        key: Arc<ChainKey>,
+        head: Link,
+        sink: Sink,
+    ) -> std::io::Result<Self> {
         let state = State {
-            connection: Some(connection),
+            pen: Some(Pen { connection, key, head }),
+            head,
             waiting: Vec::new(),
             gathering: None,
             reserved: false,
@@ -95,8 +113,8 @@ impl Writer {
         F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
     {
         let mut task = Task::new(decide);
-        if let Some(lead) = self.desk.lead() {
-            let committed = write_one(lead.connection()?, &mut task);
+        if let Some(mut lead) = self.desk.lead() {
+            let committed = lead.pen()?.write_one(&mut task);
             drop(lead);
             return task.end(committed, &self.desk.sink);
         }
@@ -115,14 +133,19 @@ impl Writer {
         self.desk.push(Box::new(Task::new(decide)), QUEUE)
     }
 
+    /// The audit log's last event on disk.
+    pub(crate) fn head(&self) -> Link {
+        self.desk.state().head
+    }
+
     /// Runs `work` while nobody can write.
     pub(crate) fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
         let mut state = self.desk.state();
         state.reserved = true;
-        let taken = |state: &mut State| state.connection.is_none();
+        let taken = |state: &mut State| state.pen.is_none();
         state = self.desk.changed.wait_while(state, taken).unwrap_or_else(PoisonError::into_inner);
         state.reserved = false;
-        let lead = Lead { desk: &self.desk, connection: state.connection.take() };
+        let lead = Lead { desk: &self.desk, pen: state.pen.take() };
         drop(state);
         let done = work();
         drop(lead);
@@ -151,8 +174,8 @@ impl Desk {
         if !state.waiting.is_empty() || state.gathering.is_some() || state.reserved {
             return None;
         }
-        let connection = state.connection.take()?;
-        Some(Lead { desk: self, connection: Some(connection) })
+        let pen = state.pen.take()?;
+        Some(Lead { desk: self, pen: Some(pen) })
     }
 
     /// Leaves a change for the writer thread, unless `most` wait already.
@@ -162,8 +185,8 @@ impl Desk {
             return false;
         }
         state.waiting.push(work);
-        // If somebody has the connection, they will see on putting it back that others wait.
-        if state.connection.is_some() && state.waiting.len() >= state.gathering.unwrap_or(1) {
+        // If somebody has the pen, they will see on putting it back that others wait.
+        if state.pen.is_some() && state.waiting.len() >= state.gathering.unwrap_or(1) {
             self.changed.notify_all();
         }
         true
@@ -171,10 +194,10 @@ impl Desk {
 
     fn write_all(&self) {
         let mut linger = Duration::ZERO;
-        while let Some((lead, mut batch)) = self.next_batch(linger) {
-            let Ok(connection) = lead.connection() else { return };
+        while let Some((mut lead, mut batch)) = self.next_batch(linger) {
+            let Ok(pen) = lead.pen() else { return };
             let begun = monotonic();
-            let committed = write_batch(connection, &mut batch);
+            let committed = pen.write_batch(&mut batch);
             linger = self.gather(batch.len(), monotonic().saturating_duration_since(begun));
             drop(lead);
             for work in batch {
@@ -197,7 +220,7 @@ impl Desk {
         moment
     }
 
-    /// Waits for changes and the connection. `None` is the end.
+    /// Waits for changes and the pen. `None` is the end.
     fn next_batch(&self, linger: Duration) -> Option<(Lead<'_>, Vec<Box<dyn Work>>)> {
         let mut state = self.state();
         if let Some(hoped) = state.gathering {
@@ -208,13 +231,13 @@ impl Desk {
         state.gathering = None;
         let idle = |state: &mut State| {
             let nothing_to_do = state.waiting.is_empty() && !state.stopping;
-            nothing_to_do || state.connection.is_none() || state.reserved
+            nothing_to_do || state.pen.is_none() || state.reserved
         };
         state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        let connection = state.connection.take()?;
+        let pen = state.pen.take()?;
         if state.waiting.is_empty() {
             // An orderly end leaves no write-ahead log behind.
-            if let Err((_, error)) = connection.close() {
+            if let Err((_, error)) = pen.connection.close() {
                 log::warn!("closing the registry: {error}");
             }
             return None;
@@ -222,20 +245,21 @@ impl Desk {
         let rest = state.waiting.len().min(LARGEST_BATCH);
         let rest = state.waiting.split_off(rest);
         let batch = mem::replace(&mut state.waiting, rest);
-        Some((Lead { desk: self, connection: Some(connection) }, batch))
+        Some((Lead { desk: self, pen: Some(pen) }, batch))
     }
 }
 
 impl Lead<'_> {
-    fn connection(&self) -> Result<&Connection, RegistryError> {
-        self.connection.as_ref().ok_or_else(gone)
+    fn pen(&mut self) -> Result<&mut Pen, RegistryError> {
+        self.pen.as_mut().ok_or_else(gone)
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut state = self.desk.state();
-        state.connection = self.connection.take();
+        state.pen = self.pen.take();
+        state.head = state.pen.as_ref().map_or(state.head, |pen| pen.head);
         if !state.waiting.is_empty() || state.reserved || state.stopping {
             self.desk.changed.notify_all();
         }
@@ -250,12 +274,12 @@ where
         Self { decide: Some(decide), result: None, journal: Journal::default(), reply: None }
     }
 
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> bool {
         let Some(decide) = self.decide.take() else { return false };
         let journal = &mut self.journal;
         let change = || {
             let value = decide(connection, journal)?;
-            journal.0.iter().try_for_each(|event| rows::record(connection, event))?;
+            journal.0.iter().try_for_each(|event| end.record(connection, event))?;
             Ok(value)
         };
         // A panic is an error of its own caller alone.
@@ -277,8 +301,8 @@ where
     T: Send,
     F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
-        Task::run(self, connection)
+    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> bool {
+        Task::run(self, connection, end)
     }
 
     fn finish(mut self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink) {
@@ -291,37 +315,47 @@ where
     }
 }
 
-/// One change in a transaction of its own. What it wrote goes if it fails; then nothing is committed.
-fn write_one<F, T>(connection: &Connection, task: &mut Task<F, T>) -> Result<(), RegistryError>
-where
-    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
-{
-    execute(connection, "BEGIN IMMEDIATE")?;
-    if task.run(connection) {
-        commit(connection)
-    } else {
-        roll_back(connection);
+impl Pen {
+    /// One change in a transaction of its own. What it wrote goes if it fails; then nothing is committed.
+    fn write_one<F, T>(&mut self, task: &mut Task<F, T>) -> Result<(), RegistryError>
+    where
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+    {
+        let mut end = End::new(&self.key, self.head);
+        execute(&self.connection, "BEGIN IMMEDIATE")?;
+        if !task.run(&self.connection, &mut end) {
+            roll_back(&self.connection);
+            return Ok(());
+        }
+        commit(&self.connection)?;
+        self.head = end.head();
         Ok(())
     }
-}
 
-fn write_batch(connection: &Connection, batch: &mut [Box<dyn Work>]) -> Result<(), RegistryError> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    for work in batch {
-        let written = execute(connection, "SAVEPOINT change").and_then(|()| {
-            if work.run(connection) {
-                return execute(connection, "RELEASE change");
+    fn write_batch(&mut self, batch: &mut [Box<dyn Work>]) -> Result<(), RegistryError> {
+        let connection = &self.connection;
+        let mut end = End::new(&self.key, self.head);
+        execute(connection, "BEGIN IMMEDIATE")?;
+        for work in batch {
+            let mut further = end;
+            let written = execute(connection, "SAVEPOINT change").and_then(|()| {
+                if work.run(connection, &mut further) {
+                    end = further;
+                    return execute(connection, "RELEASE change");
+                }
+                execute(connection, "ROLLBACK TO change")?;
+                execute(connection, "RELEASE change")
+            });
+            // On some errors SQLite rolls the whole transaction back by itself; what follows would commit one by one.
+            if written.is_err() || connection.is_autocommit() {
+                roll_back(connection);
+                return Err(RegistryError::Unavailable("the registry could not be written".into()));
             }
-            execute(connection, "ROLLBACK TO change")?;
-            execute(connection, "RELEASE change")
-        });
-        // On some errors SQLite rolls the whole transaction back by itself; what follows would commit one by one.
-        if written.is_err() || connection.is_autocommit() {
-            roll_back(connection);
-            return Err(RegistryError::Unavailable("the registry could not be written".into()));
         }
+        commit(connection)?;
+        self.head = end.head();
+        Ok(())
     }
-    commit(connection)
 }
 
 fn commit(connection: &Connection) -> Result<(), RegistryError> {

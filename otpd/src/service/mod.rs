@@ -21,6 +21,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
+use otpd_core::chain::Link;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -167,12 +168,7 @@ impl<R: Registry> Service<R> {
 
     /// Records something that the daemon itself did.
     pub fn record_daemon(&self, now: UnixTime, reason: Reason, detail: &str) {
-        let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };
-        let event = Event {
-            detail: Some(detail.to_owned()),
-            ..blank_event(now, "-", "otpd", Kind::Daemon, decision, reason)
-        };
-        let _ = self.registry.record_soon(event);
+        let _ = self.registry.record_soon(daemon_event(now, reason, detail));
     }
 
     /// Removes at most `most` events that are older than they are kept, and returns how many. A clock that nobody
@@ -185,7 +181,22 @@ impl<R: Registry> Service<R> {
             return Ok(0);
         }
         let kept = i64::try_from(self.settings().keep_events.as_secs()).unwrap_or(i64::MAX);
-        self.registry.prune(UnixTime(now.0.saturating_sub(kept)), most)
+        let alarm = daemon_event(now, Reason::LogAltered, "");
+        self.registry.prune(UnixTime(now.0.saturating_sub(kept)), most, alarm)
+    }
+
+    /// The audit log's last event.
+    pub fn head(&self) -> Link {
+        self.registry.head()
+    }
+
+    /// Notes how far the audit log has come, and returns its last event: for a log elsewhere, which shows when the end
+    /// is cut off here.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn mark_log(&self) -> Result<Link, RegistryError> {
+        self.registry.mark()
     }
 
     /// Records that old events were removed.
@@ -283,6 +294,11 @@ fn role(peer: Peer, settings: &Settings, caller: &Person, account: &Person) -> R
 
 fn is_admin(settings: &Settings, person: &Person) -> bool {
     settings.admin_group.is_some_and(|gid| person.groups.contains(&gid))
+}
+
+fn daemon_event(now: UnixTime, reason: Reason, detail: &str) -> Event {
+    let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };
+    Event { detail: Some(detail.to_owned()), ..blank_event(now, "-", "otpd", Kind::Daemon, decision, reason) }
 }
 
 fn blank_event(

@@ -99,7 +99,8 @@ fn seals(criterion: &mut Criterion) {
 
 fn changes(criterion: &mut Criterion) {
     let (keys, directory) = keys();
-    let registry = Sqlite::open(&directory.path().join("registry.db"), Box::new(|_| {})).expect("a registry");
+    let registry = Sqlite::open(&directory.path().join("registry.db")).expect("a registry");
+    let registry = registry.start(keys.log(), Box::new(|_| {})).expect("a registry");
     let keys = std::sync::Arc::new(keys);
     let theirs = std::sync::Arc::clone(&keys);
     registry.change_or_create(&alice(), move |account, _| drop(bind(account, &theirs, 1))).expect("bound");

@@ -1,4 +1,4 @@
-//! A long audit log, written straight into the table: through otpd it would take hours.
+//! A long audit log, written straight into the table: through otpd it would take hours. It is not chained.
 
 use std::path::Path;
 
@@ -19,8 +19,8 @@ pub fn add(registry: &Path, plan: Plan) -> anyhow::Result<()> {
     let first = clock::now().0 - 86_400 - i64::from(plan.events);
     let all = connection.transaction()?;
     let mut insert = all.prepare(
-        "INSERT INTO audit (at, user, uid, actor, kind, decision, reason, service, address, device, lane)
-         VALUES (?1, ?2, ?3, 'root', 'login', 'accept', 'ok', 'sshd', '192.0.2.1', 'phone 0', 'known')",
+        "INSERT INTO audit (at, user, uid, actor, kind, decision, reason, service, address, device, lane, mac)
+         VALUES (?1, ?2, ?3, 'root', 'login', 'accept', 'ok', 'sshd', '192.0.2.1', 'phone 0', 'known', zeroblob(16))",
     )?;
     for number in 0..plan.events {
         let account = accounts::in_order(number.into(), plan.accounts);

@@ -315,8 +315,9 @@ fn a_page_of_an_export_fits_into_a_message() {
 /// A service on a file, as a new process finds it.
 fn reopened(directory: &std::path::Path, wrapped: &[u8]) -> Service<Sqlite> {
     let master = MasterKey::read(&directory.join("key")).unwrap();
-    let registry = Sqlite::open(&directory.join("registry.db"), Box::new(|_| {})).unwrap();
     let keys = master.open_data_key(wrapped).unwrap();
+    let registry = Sqlite::open(&directory.join("registry.db")).unwrap();
+    let registry = registry.start(keys.log(), Box::new(|_| {})).unwrap();
     let names = Names::start().unwrap();
     Service::new(registry, keys, names.clone(), names, settings(Policy::default()))
 }
