@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 use clap_complete::Shell;
+use otpd_core::chain::Link;
 use otpd_proto::Secret;
 
 use crate::help;
@@ -341,6 +342,12 @@ pub(crate) struct Audit {
     /// Only the newest N, at most 200 [default: 50, or all with --since]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) lines: Option<u32>,
+    /// Check that no event was removed, changed, inserted or moved since otpd wrote it (root)
+    #[arg(long, conflicts_with_all = ["user", "since", "follow", "lines", "code"])]
+    pub(crate) verify: bool,
+    /// With --verify: the log has to contain this head from before, as it stands in syslog
+    #[arg(long, value_name = "NUMBER:MAC", requires = "verify")]
+    pub(crate) head: Option<Link>,
     #[command(flatten)]
     pub(crate) proof: Proof,
 }

@@ -23,6 +23,7 @@ mod proof;
 mod protection;
 mod resync;
 mod status;
+mod verify;
 
 /// What every command needs.
 pub(crate) struct Session {
@@ -48,6 +49,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Reset(reset) => protection::reset(session, reset),
         Command::EnrolCode(enrol) => enrol::code(session, enrol),
         Command::Accounts(accounts) => accounts::list(session, accounts),
+        Command::Audit(audit) if audit.verify => verify::verify(session, audit.head),
         Command::Audit(audit) => audit::read(session, audit),
         Command::Import(import) => import::import(session, import),
         Command::Export(cli::Export::Oath(export)) => export::oath(session, &export),

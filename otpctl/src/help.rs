@@ -200,10 +200,13 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl audit", "the newest 50 events"),
             ("sudo otpctl audit alice --since 7d", "alice's last week"),
             ("sudo otpctl audit --follow", "watch logins as they happen"),
+            ("sudo otpctl audit --verify", "look whether it is as it was written"),
         ],
         json: "{\"events\": [{\"id\", \"at\", \"user\", \"uid\", \"actor\", \"event\", \"verdict\",\n\
                \x20\"reason\", \"service\", \"address\", \"device\", \"lane\", \"detail\"}]}\n\
-               With --follow each event is an object on a line of its own.",
+               With --follow each event is an object on a line of its own.\n\
+               With --verify: {\"whole\", \"first\", \"head\", \"flaws\": [{\"defect\", \"number\",\n\
+               \x20\"last\", \"at\", \"say\"}], \"more_flaws\"}",
     },
     Page {
         command: "import oath",

@@ -121,6 +121,7 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         admin::ENROL_CODE => with(raw, |p| Faulty { interface, result: s.enrol_code(peer, &p, now) }),
         admin::RESET => with(raw, |p| Faulty { interface, result: s.reset(peer, &p, now) }),
         admin::AUDIT => with(raw, |p| Faulty { interface, result: s.audit(peer, &p, now) }),
+        admin::VERIFY_AUDIT => with(raw, |p| Faulty { interface, result: s.verify_audit(peer, &p, now) }),
         admin::DOCTOR => with(raw, |_: Nothing| Faulty { interface, result: s.doctor(peer, now) }),
         admin::IMPORT_BEGIN => {
             with(raw, |_: Nothing| Faulty { interface, result: s.import_begin(peer, now) })

@@ -53,6 +53,8 @@ pub enum Request {
     Accounts,
     /// Read the audit log.
     Audit,
+    /// Check the audit log.
+    Verify,
     /// The daemon's health.
     Doctor,
     /// Take over another module's keys.
@@ -122,6 +124,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::EnrolCode
                 | Q::Accounts
                 | Q::Audit
+                | Q::Verify
                 | Q::Doctor
                 | Q::Import
                 | Q::Export,
@@ -139,8 +142,9 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::Resync
             | Q::Unbind
             | Q::Codes => Permit::Never,
-            // Keys pass through these: not for a code that somebody may have taken.
-            Q::Import | Q::Export => Permit::Never,
+            // Keys pass through these: not for a code that somebody may have taken. And whether the log is whole is
+            // asked about administrators too.
+            Q::Import | Q::Export | Q::Verify => Permit::Never,
         },
         Role::AdminOnRoot => match request {
             Q::Status | Q::Devices => Permit::Free,
@@ -155,7 +159,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 19] = [
+    const REQUESTS: [Request; 20] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -172,6 +176,7 @@ mod tests {
         Request::EnrolCode,
         Request::Accounts,
         Request::Audit,
+        Request::Verify,
         Request::Doctor,
         Request::Import,
         Request::Export,
@@ -198,6 +203,7 @@ mod tests {
             EnrolCode      FFF --- aaa --- ---
             Accounts       FFF --- FFF --- ---
             Audit          FFF --- aaa --- ---
+            Verify         FFF --- --- --- ---
             Doctor         FFF --- FFF --- ---
             Import         FFF --- --- --- ---
             Export         FFF --- --- --- ---";

@@ -166,4 +166,6 @@ fn fifty_kills_under_load_forget_no_accepted_code_and_accept_none_twice() {
         accepted > 0 && unanswered > 0,
         "the kills hit nothing: {accepted} accepted, {unanswered} unanswered"
     );
+    let log = bed.run("otpctl", &["audit", "--verify"]).ok();
+    assert!(log.stdout.starts_with("The audit log is whole"), "{log:?}");
 }

@@ -108,6 +108,10 @@ def administer(client, user):
     assert len(account.Devices(user=user, retired=True)["devices"]) == 2
     assert error_of(admin.Reset, user="nobody-here").error() == "org.otpd.Admin.Refused"
     assert admin.Doctor()["checks"][0]["check"] == "registry"
+    verified = admin.VerifyAudit()
+    assert (verified["flaws"], verified["first"], verified["more"]) == ([], 1, False), verified
+    assert admin.VerifyAudit(walk=verified["walk"], known=verified["head"])["flaws"] == []
+    assert error_of(admin.VerifyAudit, known="1:zz").parameters()["reason"] == "bad_head"
     return account, admin, key
 
 

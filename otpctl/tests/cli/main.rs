@@ -34,3 +34,5 @@ mod screen;
 mod support;
 #[cfg(test)]
 mod text;
+#[cfg(test)]
+mod verify;

@@ -159,6 +159,8 @@ pub enum Reason {
     ImportUnfinished,
     /// The audit log is not as it was written.
     LogAltered,
+    /// No head of the audit log, or one from before its beginning.
+    BadHead,
 }
 
 impl Reason {
@@ -198,6 +200,7 @@ impl Reason {
             Self::ImportHasProblems => "import_has_problems",
             Self::ImportUnfinished => "import_unfinished",
             Self::LogAltered => "log_altered",
+            Self::BadHead => "bad_head",
         }
     }
 }

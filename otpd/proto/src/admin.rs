@@ -16,6 +16,8 @@ pub const RESET: &str = "org.otpd.Admin.Reset";
 pub const ENROL_CODE: &str = "org.otpd.Admin.EnrolCode";
 /// The audit log.
 pub const AUDIT: &str = "org.otpd.Admin.Audit";
+/// Checks the audit log.
+pub const VERIFY_AUDIT: &str = "org.otpd.Admin.VerifyAudit";
 /// The daemon's own health.
 pub const DOCTOR: &str = "org.otpd.Admin.Doctor";
 /// Begins an import.
@@ -161,6 +163,72 @@ pub struct Audit {
     /// Oldest first.
     pub events: Vec<Event>,
     /// Whether another page follows.
+    pub more: bool,
+}
+
+/// A place of the audit log whose own event was not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hole {
+    /// Its number.
+    pub number: i64,
+    /// The MAC that its event continues.
+    pub before: String,
+    /// The MAC that stands there.
+    pub there: String,
+}
+
+/// How far a check of the audit log has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Walk {
+    /// The last event that was checked.
+    pub last: i64,
+    /// What the next one continues, if that is known.
+    pub mac: Option<String>,
+    /// By how much the numbers are too high.
+    pub shift: i64,
+    /// Events that were not where they belong.
+    pub holes: Vec<Hole>,
+}
+
+/// Something wrong with the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flaw {
+    /// `removed`, `changed`, `inserted`, `moved`, `cut`, `replaced`, `alarm`, `anchor` or `mark`.
+    pub defect: String,
+    /// The first event that is meant; 0 if none is.
+    pub number: i64,
+    /// The last one.
+    pub last: i64,
+    /// Unix seconds, as the event says; of removed ones, as the next one says.
+    pub at: Option<i64>,
+    /// For the person.
+    pub say: String,
+}
+
+/// Parameters of `VerifyAudit`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyAuditParameters {
+    /// Continues there; absent to begin.
+    pub walk: Option<Walk>,
+    /// A head from before, `NUMBER:MAC`, which has to be in the log.
+    pub known: Option<String>,
+}
+
+/// Result of `VerifyAudit`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct VerifiedAudit {
+    /// To go on with.
+    pub walk: Walk,
+    /// What is wrong with the events that were checked.
+    pub flaws: Vec<Flaw>,
+    /// The log's first event, if its beginning is known.
+    pub first: Option<i64>,
+    /// The log's last event, `NUMBER:MAC`.
+    pub head: String,
+    /// Whether there are more events.
     pub more: bool,
 }
 

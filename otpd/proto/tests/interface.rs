@@ -243,6 +243,10 @@ fn the_admin_interface_is_its_types() {
         last_used: Some(1),
         locked: false,
     };
+    let hole = admin::Hole { number: 1, before: text(), there: text() };
+    let walk = admin::Walk { last: 1, mac: Some(text()), shift: 0, holes: vec![hole.clone()] };
+    let verified =
+        admin::VerifiedAudit { walk: walk.clone(), flaws: vec![], first: Some(1), head: text(), more: false };
     let event = admin::Event {
         id: 1,
         at: 1,
@@ -294,6 +298,11 @@ fn the_admin_interface_is_its_types() {
             ("EnrolCode)", keys(&admin::EnrolCode { enrol_code: Secret::new("x".into()), expires: 1 })),
             ("Audit(", keys(&admin::AuditParameters::default())),
             ("Audit)", keys(&admin::Audit { events: vec![], more: false })),
+            ("Hole", keys(&hole)),
+            ("Walk", keys(&walk)),
+            ("Flaw", keys(&admin::Flaw { defect: text(), number: 1, last: 1, at: Some(1), say: text() })),
+            ("VerifyAudit(", keys(&admin::VerifyAuditParameters::default())),
+            ("VerifyAudit)", keys(&verified)),
             ("Doctor(", BTreeSet::new()),
             ("Doctor)", keys(&admin::Doctor { checks: vec![] })),
             ("ImportEntry", keys(&entry)),

@@ -12,6 +12,7 @@ mod proof;
 mod recent;
 pub mod recover;
 pub mod resync;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
