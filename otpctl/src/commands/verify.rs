@@ -78,7 +78,10 @@ fn text(report: &Report, known: Option<Link>) -> Vec<Line> {
     }
     let (tone, verdict) = match report.first {
         _ if !report.whole => (Tone::Bad, "The audit log is not as otpd wrote it.".to_owned()),
-        Some(first) if first <= number(&report.head) => {
+        Some(first) if first == number(&report.head) => {
+            (Tone::Good, format!("The audit log is whole: event {first}."))
+        }
+        Some(first) if first < number(&report.head) => {
             (Tone::Good, format!("The audit log is whole: events {first} to {}.", number(&report.head)))
         }
         _ => (Tone::Good, "The audit log is whole: it has no events.".to_owned()),

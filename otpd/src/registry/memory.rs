@@ -98,7 +98,7 @@ impl Rows {
     }
 
     fn import(&mut self, id: ImportId, state: &Stage) -> Option<&mut Import> {
-        let at = usize::try_from(id.0 - 1).ok()?;
+        let at = usize::try_from(id.0.checked_sub(1)?).ok()?;
         self.imports.get_mut(at).filter(|import| import.state == *state)
     }
 

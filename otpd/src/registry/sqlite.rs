@@ -263,6 +263,8 @@ impl Registry for Sqlite {
 
     fn mark(&self) -> Result<Link, RegistryError> {
         let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Behind what waits to be written.
+        self.write(|_, _| Ok(()))?;
         let head = self.head();
         if *marked != Some(head) {
             let key = Arc::clone(&self.key);

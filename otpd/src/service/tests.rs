@@ -22,6 +22,7 @@ mod first_pass;
 mod import;
 mod recover;
 mod resync;
+mod verify;
 
 use super::*;
 use crate::keys::MasterKey;

@@ -127,6 +127,9 @@ fn syslog_has_the_head_and_a_log_that_was_rolled_back_lacks_it() {
     (0..5).for_each(|_| drop(answer(bed.daemon(), "alice", "00000000")));
     bed.take_daemon().stop();
     let late = head_in(&log).expect("a head at the stop");
+    let count = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT max(id) FROM audit').fetchone()[0])";
+    let last = bed.run("python3", &["-c", count, &bed.path("state/registry.db").display().to_string()]).ok();
+    assert_eq!(late.split(':').next(), Some(last.stdout.trim()), "the stop itself is in it");
     bed.start();
     for head in [&early, &late] {
         let output = verify(&bed, &["--head", head]);

@@ -46,11 +46,10 @@ pub(super) fn the_log_is_whole_whatever_was_recorded_and_removed<R: Registry>(re
         if at % 5 == 0 {
             registry.prune(UnixTime(at - 3), 7, event("never", at)).unwrap();
         }
-        assert!(registry.mark().unwrap().number <= registry.head().number);
+        assert_eq!(registry.mark().unwrap(), registry.head(), "what was recorded soon is in it");
         assert_eq!(walk(&**registry, None).0, []);
     }
-    registry.record(event("alice", 21)).unwrap();
-    assert_eq!(registry.head().number, 81);
+    assert_eq!(registry.head().number, 80);
     assert_eq!(registry.walk(None, None, 1000).unwrap().anchor.unwrap().number, 25);
     assert!(
         registry
