@@ -70,12 +70,14 @@ pub fn too_many_calls(message: &[u8]) -> Outcome {
     }
 }
 
-/// A call, if the message is one. serde would take a list for an object.
+/// A call, if the message is one. serde would take a list for an object, and any bytes for the text of a field that it
+/// passes over.
 fn read(message: &[u8]) -> Option<Call<'_>> {
-    if message.trim_ascii_start().first() != Some(&b'{') {
+    let text = std::str::from_utf8(message).ok()?;
+    if !text.trim_ascii_start().starts_with('{') {
         return None;
     }
-    serde_json::from_slice(message).ok()
+    serde_json::from_str(text).ok()
 }
 
 type Reply = Option<Zeroizing<Vec<u8>>>;

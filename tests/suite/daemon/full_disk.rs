@@ -60,6 +60,8 @@ fn assert_intact(bed: &Testbed) {
     let checks = doctor["checks"].as_array().unwrap();
     let registry = checks.iter().find(|check| check["check"] == "registry").unwrap();
     assert_eq!(registry["verdict"], "ok", "{doctor}");
+    let log = bed.run("otpctl", &["audit", "--verify"]);
+    assert!(log.stdout.starts_with("The audit log is whole"), "{log:?}");
 }
 
 #[test]

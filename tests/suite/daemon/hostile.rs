@@ -103,7 +103,7 @@ fn long_messages_may_follow_each_other_at_once() {
 fn what_is_no_varlink_is_let_go() {
     let deep = format!("{{\"method\":\"{INFO}\",\"parameters\":{}", "[".repeat(60_000));
     on_both(|connect| {
-        let texts: [(&str, &[u8]); 17] = [
+        let texts: [(&str, &[u8]); 18] = [
             ("garbage", b"\x16\x03\x01\x02\x00\x01\xfc\0"),
             ("HTTP", b"GET / HTTP/1.1\r\nHost: nas\r\n\r\n\0"),
             ("a NUL", b"\0"),
@@ -119,6 +119,10 @@ fn what_is_no_varlink_is_let_go() {
             ("a list", b"[]\0"),
             ("a list like a call", b"[\"org.varlink.service.GetInfo\",{},false,false,false]\0"),
             ("bytes that are no UTF-8", b"{\"method\":\"org.varlink.service.GetInfo\xff\xfe\"}\0"),
+            (
+                "such bytes where nobody looks",
+                b"{\"method\":\"org.varlink.service.GetInfo\",\"x\":\"\xff\"}\0",
+            ),
             (
                 "the same in a parameter",
                 b"{\"method\":\"org.otpd.Login.Start\",\"parameters\":{\"x\":\"\xc3\x28\"}}\0",
