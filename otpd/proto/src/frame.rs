@@ -11,6 +11,8 @@ pub const MAX_MESSAGE: usize = 64 * 1024;
 #[derive(Default)]
 pub struct Inbox {
     bytes: Vec<u8>,
+    /// So many bytes are known to have no NUL: whoever sends one at a time must not have all of them searched each time.
+    searched: usize,
 }
 
 /// More than [`MAX_MESSAGE`] bytes came without a NUL among them.
@@ -42,7 +44,13 @@ impl Inbox {
 
     /// Takes the oldest whole message, without its NUL, or `None` while it is incomplete.
     pub fn take(&mut self) -> Option<Zeroizing<Vec<u8>>> {
-        let end = self.bytes.iter().position(|byte| *byte == 0)?;
+        let new = self.bytes.get(self.searched..)?;
+        let Some(end) = new.iter().position(|byte| *byte == 0) else {
+            self.searched = self.bytes.len();
+            return None;
+        };
+        let end = self.searched.saturating_add(end);
+        self.searched = 0;
         let message = Zeroizing::new(self.bytes.get(..end)?.to_vec());
         let rest = self.bytes.get(end.saturating_add(1)..)?.to_vec();
         self.bytes.zeroize();
@@ -96,6 +104,24 @@ mod tests {
         assert_eq!(inbox.take().unwrap().as_slice(), b"1");
         assert_eq!(inbox.take().unwrap().as_slice(), b"");
         assert_eq!(inbox.take().unwrap().as_slice(), b"2");
+        assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn a_message_may_come_byte_by_byte() {
+        let mut inbox = Inbox::default();
+        for _ in 0..2 {
+            for byte in b"{\"a\":1}" {
+                inbox.push(&[*byte]).unwrap();
+                assert!(inbox.take().is_none());
+            }
+            inbox.push(b"\0\0x").unwrap();
+            assert_eq!(inbox.take().unwrap().as_slice(), b"{\"a\":1}");
+            assert_eq!(inbox.take().unwrap().as_slice(), b"");
+            assert!(inbox.take().is_none());
+            inbox.push(b"\0").unwrap();
+            assert_eq!(inbox.take().unwrap().as_slice(), b"x");
+        }
         assert!(inbox.is_empty());
     }
 
