@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 
 use otpd_tests::Daemon;
 use otpd_tests::Testbed;
@@ -56,7 +58,13 @@ fn another_process_of_otpd_cannot_read_its_memory() {
 
 #[test]
 fn it_holds_only_its_sockets_its_registry_and_its_lock() {
-    let bed = Testbed::new();
+    let mut bed = Testbed::without_daemon();
+    // A syslog that is there: to one that is not, otpd makes a socket for each line, and is rid of it at once.
+    let log = UnixDatagram::bind(bed.path("log")).unwrap();
+    fs::set_permissions(bed.path("log"), fs::Permissions::from_mode(0o666)).unwrap();
+    bed.configure("");
+    bed.start();
+    log.recv(&mut [0; 1024]).unwrap();
     bed.daemon().account("org.otpd.Admin.Doctor", &serde_json::json!({})).unwrap();
     let local = fs::read_to_string(proc_of(bed.daemon(), "net/unix")).unwrap();
     for entry in fs::read_dir(proc_of(bed.daemon(), "fd")).unwrap() {
