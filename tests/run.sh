@@ -19,7 +19,7 @@ fi
 # --- what it needs -----------------------------------------------------------
 
 packages=(
-    gcc libc6-dev libpam0g-dev openssh-server openssh-client sudo login util-linux pamtester oathtool zbar-tools strace
+    gcc g++ libc6-dev libpam0g-dev openssh-server openssh-client sudo login util-linux pamtester oathtool zbar-tools strace
     tmux python3 python3-venv iproute2 man-db mandoc procps binutils shellcheck systemd faketime
     opendoas pkexec polkitd dbus cockpit-ws cockpit-bridge proftpd-core proftpd-mod-crypto
     dovecot-core dovecot-imapd
@@ -136,7 +136,30 @@ quickstart() {
 }
 check "quickstart.sh --check" quickstart
 
+# Fuzzing needs a compiler that knows sanitizers: a nightly one, or the stable one told to pass for one.
+fuzzing=(env RUSTC_BOOTSTRAP=1)
+if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then fuzzing=(env RUSTUP_TOOLCHAIN=nightly); fi
+fuzz_builds() {
+    if ! cargo fuzz --version >/dev/null 2>&1; then
+        CARGO_TARGET_DIR="$target/cargo-fuzz" cargo install --quiet --locked cargo-fuzz || return 1
+    fi
+    "${fuzzing[@]}" cargo fuzz build --fuzz-dir tests/fuzz --target-dir "$target/fuzz"
+}
+# fuzz TARGET: ten seconds, from the inputs in the repository. What it finds beyond them stays in the target directory.
+# What a daemon remembers from one input to the next is no leak, and looking for leaks after each would take all the time.
+fuzz() {
+    local found="$target/fuzz-found/$1"
+    mkdir -p "$found"
+    "${fuzzing[@]}" cargo fuzz run --fuzz-dir tests/fuzz --target-dir "$target/fuzz" "$1" "$found" "tests/fuzz/seeds/$1" \
+        -- -max_total_time=10 -timeout=10 -detect_leaks=0 -artifact_prefix="$found-"
+}
+
 if [ "$tier" = all ]; then
+    check "the fuzz targets build" fuzz_builds
+    for source in tests/fuzz/targets/*.rs; do
+        name=$(basename "$source" .rs)
+        check "fuzz $name" fuzz "$name"
+    done
     check "every right code once, beside the peers" tests/bench/run.sh --quick
     check "2,000 logins at once" tests/bench/run.sh --what storm --accounts 3000
     check "every right code on a slow disk" tests/bench/run.sh --what slow-disk --quick --accounts 3000
