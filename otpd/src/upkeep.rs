@@ -67,7 +67,7 @@ impl Upkeep {
 
 /// Says in syslog, and notes in the registry, where the audit log ends.
 pub fn announce_head<R: Registry>(service: &Service<R>, syslog: &Syslog) -> Option<Link> {
-    match service.mark_log() {
+    match service.note_head() {
         Ok(head) => {
             syslog.line(Level::Info, format!("audit head={head}"));
             Some(head)

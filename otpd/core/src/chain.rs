@@ -158,7 +158,7 @@ pub enum Place {
     /// The last event that was removed as old.
     Anchor,
     /// An event that the log had reached.
-    Mark,
+    Head,
 }
 
 impl Place {
@@ -167,7 +167,7 @@ impl Place {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anchor => "anchor",
-            Self::Mark => "mark",
+            Self::Head => "head",
         }
     }
 }
@@ -197,7 +197,7 @@ impl ChainKey {
     pub fn seal(&self, place: Place, link: Link) -> Mac {
         let place: &[u8] = match place {
             Place::Anchor => b"a",
-            Place::Mark => b"m",
+            Place::Head => b"h",
         };
         self.mac(&[place, &link.mac.0, &link.number.to_be_bytes()])
     }

@@ -199,7 +199,7 @@ pub trait Registry: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    fn mark(&self) -> Result<Link, RegistryError>;
+    fn note_head(&self) -> Result<Link, RegistryError>;
 
     /// Walks along the audit log from where `walk` is, or from its beginning, past at most `most` events. `known` is a
     /// head from before, which must be on the way.

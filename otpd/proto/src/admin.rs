@@ -195,7 +195,7 @@ pub struct Walk {
 /// Something wrong with the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flaw {
-    /// `removed`, `changed`, `inserted`, `moved`, `cut`, `replaced`, `alarm`, `anchor` or `mark`.
+    /// `removed`, `changed`, `inserted`, `moved`, `cut`, `replaced`, `alarm`, `anchor` or `head`.
     pub defect: String,
     /// The first event that is meant; 0 if none is.
     pub number: i64,

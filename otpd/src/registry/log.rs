@@ -136,7 +136,7 @@ impl<'a> Cut<'a> {
 /// Begins the chain of a new registry.
 pub(crate) fn begin(connection: &Connection, key: &ChainKey) -> Result<(), RegistryError> {
     note(connection, key, Place::Anchor, Link::START)?;
-    note(connection, key, Place::Mark, Link::START)
+    note(connection, key, Place::Head, Link::START)
 }
 
 /// Where the log goes on after a start; and what is wrong with its end or its notes, as far as that shows at once. If its
@@ -146,12 +146,12 @@ pub(crate) fn resume(
     key: &ChainKey,
 ) -> Result<(Link, Option<String>), RegistryError> {
     let anchor = noted(connection, key, Place::Anchor)?;
-    let mark = noted(connection, key, Place::Mark)?;
+    let reached = noted(connection, key, Place::Head)?;
     let newest = newest(connection)?;
     let last = newest.map_or(0, |link| link.number);
-    let ends = [anchor, mark, newest].into_iter().flatten();
+    let ends = [anchor, reached, newest].into_iter().flatten();
     let head = ends.max_by_key(|link| link.number).unwrap_or(Link::START);
-    let wrong = match (anchor, mark) {
+    let wrong = match (anchor, reached) {
         (None, _) => Some("the note of where it begins was changed or removed".to_owned()),
         (_, None) => Some("the note of how far it came was changed or removed".to_owned()),
         _ if last < head.number => {
@@ -225,18 +225,18 @@ pub(crate) fn walk(
     head: Link,
 ) -> Result<Walked, RegistryError> {
     let anchor = noted(connection, key, Place::Anchor)?;
-    let mark = noted(connection, key, Place::Mark)?;
+    let reached = noted(connection, key, Place::Head)?;
     let mut flaws = Vec::new();
     let walk = match (walk, anchor) {
         (None, _) => {
-            flaws = before_the_first(connection, anchor, mark, known)?;
+            flaws = before_the_first(connection, anchor, reached, known)?;
             begin_walk(connection, anchor)?
         }
         // Meanwhile so much was removed as old.
         (Some(walk), Some(anchor)) if walk.last < anchor.number => Walk::begin(Some(anchor)),
         (Some(walk), _) => walk,
     };
-    let noted: Vec<Link> = [Some(head), mark, known].into_iter().flatten().collect();
+    let noted: Vec<Link> = [Some(head), reached, known].into_iter().flatten().collect();
     let mut statement = connection.prepare_cached(SELECT).map_err(unavailable)?;
     let entries =
         statement.query_map(params![walk.last, most.saturating_add(1)], entry_of).map_err(unavailable)?;
@@ -260,12 +260,12 @@ fn begin_walk(connection: &Connection, anchor: Option<Link>) -> Result<Walk, Reg
 fn before_the_first(
     connection: &Connection,
     anchor: Option<Link>,
-    mark: Option<Link>,
+    reached: Option<Link>,
     known: Option<Link>,
 ) -> Result<Vec<Flaw>, RegistryError> {
     let mut flaws = Vec::new();
     flaws.extend(anchor.is_none().then_some(Flaw::of(Defect::Anchor, 0)));
-    flaws.extend(mark.is_none().then_some(Flaw::of(Defect::Mark, 0)));
+    flaws.extend(reached.is_none().then_some(Flaw::of(Defect::Head, 0)));
     let Some(anchor) = anchor else { return Ok(flaws) };
     if known.is_some_and(|known| known.number == anchor.number && known != anchor) {
         flaws.push(Flaw::of(Defect::Replaced, anchor.number));

@@ -270,7 +270,7 @@ impl Registry for Memory {
         self.rows().head()
     }
 
-    fn mark(&self) -> Result<Link, RegistryError> {
+    fn note_head(&self) -> Result<Link, RegistryError> {
         Ok(self.head())
     }
 

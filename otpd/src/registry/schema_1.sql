@@ -95,7 +95,7 @@ CREATE TABLE audit (
 -- What of the audit log's chain is noted outside of it, each under a seal: the last event that was removed as old, and
 -- one that it had reached.
 CREATE TABLE audit_note (
-    place  TEXT PRIMARY KEY CHECK (place IN ('anchor', 'mark')),
+    place  TEXT PRIMARY KEY CHECK (place IN ('anchor', 'head')),
     number INTEGER NOT NULL,
     mac    BLOB NOT NULL,
     seal   BLOB NOT NULL

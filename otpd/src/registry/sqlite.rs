@@ -60,7 +60,7 @@ pub struct Sqlite {
     key: Arc<ChainKey>,
     altered: Option<String>,
     /// What this process noted last of the audit log's end.
-    marked: Mutex<Option<Link>>,
+    noted: Mutex<Option<Link>>,
 }
 
 /// Why the registry cannot be opened. Nothing was changed.
@@ -132,7 +132,7 @@ impl Unkeyed {
             writer,
             key,
             altered,
-            marked: Mutex::new(None),
+            noted: Mutex::new(None),
         })
     }
 }
@@ -261,15 +261,15 @@ impl Registry for Sqlite {
         self.writer.head()
     }
 
-    fn mark(&self) -> Result<Link, RegistryError> {
-        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+    fn note_head(&self) -> Result<Link, RegistryError> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         // Behind what waits to be written.
         self.write(|_, _| Ok(()))?;
         let head = self.head();
-        if *marked != Some(head) {
+        if *noted != Some(head) {
             let key = Arc::clone(&self.key);
-            self.write(move |connection, _| log::note(connection, &key, Place::Mark, head))?;
-            *marked = Some(head);
+            self.write(move |connection, _| log::note(connection, &key, Place::Head, head))?;
+            *noted = Some(head);
         }
         Ok(head)
     }

@@ -36,7 +36,7 @@ impl Log {
             registry.record(Event { uid, device, detail, ..event("alice", at * 10) }).unwrap();
         }
         assert_eq!(registry.prune(UnixTime(60), 100, event("never", 0)).unwrap(), 5);
-        registry.mark().unwrap();
+        registry.note_head().unwrap();
         assert_eq!(verify(&registry), []);
         drop(registry);
         log
@@ -190,14 +190,14 @@ fn a_cut_at_the_end_is_found_at_once_and_for_ever() {
         assert_eq!(verify(&registry), [(Defect::Cut, first, 30)]);
         // What comes next leaves the gap open, for whoever looks later.
         registry.record(event("alice", 400)).unwrap();
-        registry.mark().unwrap();
+        registry.note_head().unwrap();
         assert_eq!(verify(&registry), [(Defect::Removed, first, 30)]);
         assert_eq!(registry.head().number, 31);
     }
 }
 
 #[test]
-fn a_cut_behind_the_last_mark_is_found_by_a_head_from_elsewhere() {
+fn a_cut_behind_the_noted_head_is_found_by_a_head_from_elsewhere() {
     let log = Log::new();
     let registry = log.opened();
     (0..5).for_each(|at| registry.record(event("alice", 400 + at)).unwrap());
@@ -215,7 +215,7 @@ fn a_cut_behind_the_last_mark_is_found_by_a_head_from_elsewhere() {
 
 #[test]
 fn altered_notes_are_found() {
-    for (place, defect) in [("anchor", Defect::Anchor), ("mark", Defect::Mark)] {
+    for (place, defect) in [("anchor", Defect::Anchor), ("head", Defect::Head)] {
         for change in ["number = number - 1", "mac = zeroblob(16)", "seal = zeroblob(16)", "seal = x''"] {
             let log = Log::new();
             let found = log.found_after(&format!("UPDATE audit_note SET {change} WHERE place = '{place}'"));
@@ -228,7 +228,7 @@ fn altered_notes_are_found() {
     // One note in the place of the other.
     let log = Log::new();
     let exchange = "UPDATE audit_note SET (number, mac, seal) =
-        (SELECT number, mac, seal FROM audit_note WHERE place = 'mark') WHERE place = 'anchor'";
+        (SELECT number, mac, seal FROM audit_note WHERE place = 'head') WHERE place = 'anchor'";
     assert_eq!(log.found_after(exchange), [(Defect::Anchor, 0, 0)]);
 }
 
@@ -271,7 +271,7 @@ fn any_sequence_of_changes_failures_and_restarts_is_whole() {
             match next(8) {
                 0 => fails(&registry, at),
                 1 => drop(registry.prune(UnixTime(at - 5), 4, event("never", at)).unwrap()),
-                2 => heads.push(registry.mark().unwrap()),
+                2 => heads.push(registry.note_head().unwrap()),
                 3 => crowd(&registry, at),
                 4 => {
                     drop(registry);
@@ -346,4 +346,38 @@ fn a_commit_that_fails_leaves_the_chain_where_it_was() {
     let all = registry.events(&EventQuery { limit: 100, ..EventQuery::default() }).unwrap();
     assert_eq!(registry.head().number, i64::try_from(all.len()).unwrap());
     assert!(all.iter().all(|event| event.at.0 != 3));
+}
+
+#[test]
+fn a_change_that_fails_between_two_of_its_events_leaves_no_link_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(directory.path());
+    let other = Connection::open(directory.path().join("registry.db")).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER refuses BEFORE INSERT ON audit WHEN NEW.user = 'nobody'
+             BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        )
+        .unwrap();
+    let two = |_: &mut Account, journal: &mut Journal| {
+        journal.record(event("never", 1));
+        journal.record(event("nobody", 1));
+    };
+    assert!(registry.change_or_create(&who(1000, "alice"), two).is_err());
+    // In one commit with others, too.
+    std::thread::scope(|scope| {
+        let registry = &registry;
+        for caller in 0..8 {
+            scope.spawn(move || {
+                for at in 0..20 {
+                    match caller % 2 {
+                        0 => assert!(registry.change_or_create(&who(1000, "alice"), two).is_err()),
+                        _ => registry.record(event("crowd", at)).unwrap(),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(verify(&registry), []);
+    assert_eq!(registry.head().number, 80);
 }

@@ -196,8 +196,8 @@ impl<R: Registry> Service<R> {
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub fn mark_log(&self) -> Result<Link, RegistryError> {
-        self.registry.mark()
+    pub fn note_head(&self) -> Result<Link, RegistryError> {
+        self.registry.note_head()
     }
 
     /// Records that old events were removed.

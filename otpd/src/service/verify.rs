@@ -97,7 +97,7 @@ fn wire_flaw(flaw: &Flaw) -> wire::Flaw {
         Defect::Replaced => "replaced",
         Defect::Alarm => "alarm",
         Defect::Anchor => "anchor",
-        Defect::Mark => "mark",
+        Defect::Head => "head",
     };
     wire::Flaw {
         defect: defect.to_owned(),
@@ -127,7 +127,7 @@ fn say(flaw: &Flaw) -> String {
         Defect::Anchor => "The note of where the log begins was altered, so what stood before cannot be \
             known"
             .to_owned(),
-        Defect::Mark => "The note of how far the log came was altered, so its end may be missing".to_owned(),
+        Defect::Head => "The note of how far the log came was altered, so its end may be missing".to_owned(),
     };
     match flaw.unchecked {
         Some(unchecked) => format!("{what}. Event {unchecked}, behind it, cannot be checked."),

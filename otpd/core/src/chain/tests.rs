@@ -264,7 +264,7 @@ fn no_two_events_read_the_same() {
 fn a_seal_is_good_for_its_own_place_and_link() {
     let link = Link { number: 5, mac: Mac([1; 16]) };
     let seal = key().seal(Place::Anchor, link);
-    assert_ne!(seal, key().seal(Place::Mark, link));
+    assert_ne!(seal, key().seal(Place::Head, link));
     assert_ne!(seal, key().seal(Place::Anchor, Link { number: 6, ..link }));
     assert_ne!(seal, key().seal(Place::Anchor, Link { mac: Mac([2; 16]), ..link }));
 }

@@ -67,7 +67,7 @@ pub enum Defect {
     /// Where the log begins is not authentic.
     Anchor,
     /// Where the log had come to is not authentic.
-    Mark,
+    Head,
 }
 
 /// One page of a walk.

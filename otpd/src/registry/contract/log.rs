@@ -46,7 +46,7 @@ pub(super) fn the_log_is_whole_whatever_was_recorded_and_removed<R: Registry>(re
         if at % 5 == 0 {
             registry.prune(UnixTime(at - 3), 7, event("never", at)).unwrap();
         }
-        assert_eq!(registry.mark().unwrap(), registry.head(), "what was recorded soon is in it");
+        assert_eq!(registry.note_head().unwrap(), registry.head(), "what was recorded soon is in it");
         assert_eq!(walk(&**registry, None).0, []);
     }
     assert_eq!(registry.head().number, 80);
