@@ -21,6 +21,8 @@ mod proftpd;
 mod programs;
 #[path = "logins/recovery.rs"]
 mod recovery;
+#[path = "logins/server.rs"]
+mod server;
 #[path = "logins/ssh.rs"]
 mod ssh;
 #[path = "logins/sshd.rs"]
