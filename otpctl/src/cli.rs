@@ -357,7 +357,7 @@ pub(crate) struct Audit {
 pub(crate) enum Import {
     /// Read the users file of pam_oath
     ///
-    /// Every time-based token of it becomes an active device. Codes up to the present one count as used, so none that
+    /// Every token of it becomes an active device. Codes up to the present one count as used, so none that
     /// pam_oath accepted works again. Nothing is taken if a line is wrong, a user does not exist, or an account has the
     /// key already; the file stays as it is.
     Oath(ImportOath),

@@ -144,6 +144,12 @@ impl Account {
         self.devices.iter().any(Device::is_active)
     }
 
+    /// Whether an active device counts its codes.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.active().any(|device| device.parameters.counts())
+    }
+
     /// The active devices.
     pub fn active(&self) -> impl Iterator<Item = &Device> {
         self.devices.iter().filter(|device| device.is_active())

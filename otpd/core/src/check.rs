@@ -349,7 +349,8 @@ fn offset_seconds(account: &Account, id: DeviceId, step: Step, now: UnixTime) ->
 /// way and slow fingers; phones and boxes are off by some seconds each, hence one on either side.
 const WINDOW: i64 = 1;
 
-/// Codes of a device that counts among which two in a row are looked for. The odds of a guess are 100 in 10^12.
+/// Codes of a device that counts among which two in a row are looked for: a token that is pressed in a pocket now and then
+/// is found again (RFC 4226, 7.4), and a pair is guessed with odds of 99 in 10^12, far below those of one code.
 const RESYNC_AHEAD: u64 = 100;
 
 /// How far off a refused code is still recognised, for the audit log.

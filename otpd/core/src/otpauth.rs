@@ -7,8 +7,8 @@ use crate::totp::Moving;
 use crate::totp::Parameters;
 
 /// Builds the URI. `issuer` names the box, `account` the user and the device, so that neither two boxes nor two
-/// devices of one user overwrite each other in an app. `counter` is that of the first code, for a device that counts. Parameters that are the default are left out: some apps trip
-/// over them, none needs them.
+/// devices of one user overwrite each other in an app. `counter` is that of the first code, for a device that counts.
+/// Parameters that are the default are left out: some apps trip over them, none needs them.
 #[must_use]
 pub fn uri(
     issuer: &str,

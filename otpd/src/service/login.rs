@@ -456,7 +456,7 @@ impl Scene {
             Verdict::Wrong { near } => {
                 event.detail =
                     near.map(|(device, steps)| format!("a code of device {device}, {steps} steps off"));
-                self.wrong(now)
+                self.told(prompt::wrong(account.has_token(), now))
             }
             Verdict::Wait(until) => {
                 event.reason = Reason::Locked;
@@ -480,7 +480,7 @@ impl Scene {
 
     /// The refusal of a wrong code, and of every code of somebody who does not exist.
     pub(super) fn wrong(&self, now: UnixTime) -> Next {
-        self.told(format!("Wrong code (it is {} here).", prompt::clock(now)))
+        self.told(prompt::wrong(false, now))
     }
 
     /// A refusal that says why, unless policy wants all refusals alike.

@@ -61,7 +61,16 @@ fn last_refusal(account: &Account, lane: Lane, now: UnixTime) -> Option<String> 
         let due = account.active().map(|device| next_code(device, now)).min()?;
         return Some(used(due, now));
     }
-    Some(format!("Wrong code (it is {} here).", clock(now)))
+    Some(wrong(account.has_token(), now))
+}
+
+/// The refusal of a wrong code, with this box's time: a clock that is off is the usual cause, but not a token's.
+pub(crate) fn wrong(has_token: bool, now: UnixTime) -> String {
+    if has_token {
+        format!("Wrong code (it is {} here; a token pressed often needs otpctl resync).", clock(now))
+    } else {
+        format!("Wrong code (it is {} here).", clock(now))
+    }
 }
 
 /// Whether no device of the account can show a fresh code yet: the case of SSH and then sudo within 30 seconds.

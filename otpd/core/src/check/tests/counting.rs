@@ -217,3 +217,23 @@ fn second() -> NewDevice {
         from: "account.sock".into(),
     }
 }
+
+/// What the manual says: 21 pairs in 10^12 for a phone, 99 for a token.
+#[test]
+fn few_pairs_are_right_for_a_guesser() {
+    let is_right = |mut account: Account, codes: [&Code; 2]| {
+        matches!(twice(&mut account, codes, NOW), Resync::Done { .. })
+    };
+    let phone = |step: &i64| is_right(account(&[1]), [&code(1, NOW, *step), &code(1, NOW, step + 1)]);
+    let of_token = |counter: &u64| is_right(token(7), [&press(*counter), &press(counter + 1)]);
+    assert_eq!(((-40..40).filter(phone).count(), (0..300).filter(of_token).count()), (21, 99));
+}
+
+#[test]
+fn the_last_counters_of_all_overflow_nowhere() {
+    for next in [u64::MAX, u64::MAX - 1, 1 << 53, i64::MAX.cast_unsigned()] {
+        let mut account = token(next);
+        let _ = give(&mut account, &press(next), NOW);
+        let _ = twice(&mut account, [&press(next), &press(next)], NOW);
+    }
+}
