@@ -90,7 +90,8 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"user\", \"protected\", \"requirement\": {\"state\", \"since\", \"why\"},\n\
                \x20\"active_devices\", \"pending_devices\",\n\
                \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
-               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"now\", \"clock_synchronised\"}\n\
+               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"now\", \"clock_synchronised\",\n\
+               \x20\"warnings\": [TEXT]}\n\
                state is required, exempt or optional; lane is local, known, unknown or own.\n\
                recovery_codes are those that are left; rebind_until is null but after a\n\
                login by one: until then changes need no code.",

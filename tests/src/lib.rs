@@ -6,6 +6,7 @@
 
 mod build;
 mod daemon;
+mod faults;
 pub mod pam;
 mod python;
 mod testbed;
@@ -14,6 +15,7 @@ mod vsftpd;
 
 pub use build::Programs;
 pub use daemon::Daemon;
+pub use faults::Faults;
 pub use python::python;
 pub use testbed::Output;
 pub use testbed::PASSWORD;

@@ -42,6 +42,7 @@ fn every_command_prints_one_object_of_its_shape() {
                 "recovery_codes",
                 "requirement",
                 "user",
+                "warnings",
             ],
         ),
         (&["devices"], json!({"devices": [device(&json!({}))], "more": false}), &["devices"]),

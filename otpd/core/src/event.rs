@@ -151,6 +151,8 @@ pub enum Reason {
     PendingExpired,
     /// The configuration was to be reloaded and is wrong.
     BadConfiguration,
+    /// The disk that the registry is on is full.
+    DiskFull,
     /// No such import, or it is decided already.
     NoSuchImport,
     /// Something in an import is wrong, so none of it is taken.
@@ -192,6 +194,7 @@ impl Reason {
             Self::LastDeviceRequired => "last_device_required",
             Self::PendingExpired => "pending_expired",
             Self::BadConfiguration => "bad_configuration",
+            Self::DiskFull => "disk_full",
             Self::NoSuchImport => "no_such_import",
             Self::ImportHasProblems => "import_has_problems",
             Self::ImportUnfinished => "import_unfinished",
@@ -226,4 +229,25 @@ pub struct Event {
     pub lane: Option<Lane>,
     /// Anything else worth knowing, for administrators only.
     pub detail: Option<String>,
+}
+
+impl Event {
+    /// One of the daemon's own, which is about no account.
+    #[must_use]
+    pub fn of_daemon(at: UnixTime, decision: Decision, reason: Reason, detail: Option<String>) -> Self {
+        Self {
+            at,
+            user: "-".to_owned(),
+            uid: None,
+            actor: "otpd".to_owned(),
+            kind: Kind::Daemon,
+            decision,
+            reason,
+            service: None,
+            address: None,
+            device: None,
+            lane: None,
+            detail,
+        }
+    }
 }

@@ -33,6 +33,21 @@ pub enum RegistryError {
     /// The store cannot be read or written.
     #[error("the registry is unavailable: {0}")]
     Unavailable(String),
+    /// The disk that the store is on fails, or nobody may write on it.
+    #[error("the disk that holds the registry fails: {0}")]
+    Disk(String),
+    /// The disk that the store is on is full, and so much so that no reserve helps.
+    #[error("the disk that holds the registry is full")]
+    Full,
+}
+
+/// How much can still be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes left where the registry is kept.
+    pub free: u64,
+    /// Whether more is set aside for when those are used up.
+    pub has_reserve: bool,
 }
 
 /// One line of the list of accounts.
@@ -98,6 +113,9 @@ pub struct EventQuery {
 ///
 /// A change has one account to itself from before it is read until it is durable: of two changes of one account the
 /// second sees what the first wrote. What is returned is on disk.
+///
+/// What decides a change can be cloned: if the disk turns out to be full at the commit, all of it is undone, the reserve
+/// is given up, and the clone decides anew.
 pub trait Registry: Send + Sync + 'static {
     /// The account of `who`, as last committed; `None` if neither name nor uid is known.
     ///
@@ -118,7 +136,7 @@ pub trait Registry: Send + Sync + 'static {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static;
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static;
 
     /// Changes the account of `who`, made first if there is none.
     ///
@@ -127,7 +145,7 @@ pub trait Registry: Send + Sync + 'static {
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static;
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static;
 
     /// Records an event that changes no account, as durably and as slowly as a change.
     ///
@@ -216,7 +234,7 @@ pub trait Registry: Send + Sync + 'static {
         apply: F,
     ) -> Result<Option<Progress>, RegistryError>
     where
-        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static;
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Clone + Send + 'static;
 
     /// The oldest import that is decided and not completed.
     ///
@@ -242,11 +260,17 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError::Unavailable`].
     fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError>;
 
-    /// Bytes left where the registry is kept.
+    /// How much can still be written.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    fn room(&self) -> Result<u64, RegistryError>;
+    fn room(&self) -> Result<Room, RegistryError>;
+
+    /// Tries whether the disk takes anything.
+    ///
+    /// # Errors
+    /// [`RegistryError::Full`] or [`RegistryError::Disk`].
+    fn try_disk(&self) -> Result<(), RegistryError>;
 
     /// Looks for damage. `Ok(None)` is none found.
     ///

@@ -179,6 +179,7 @@ fn the_account_interface_is_its_types() {
         rebind_until: Some(1),
         now: 1,
         clock_synchronised: Some(true),
+        warnings: vec![text()],
     };
     let confirmed = account::Confirmed {
         device: device(),

@@ -15,6 +15,7 @@ use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::staging::ImportId;
@@ -131,7 +132,7 @@ impl Registry for Memory {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let mut rows = self.rows();
         Ok(rows.place(who)?.map(|at| rows.change(at, decide)))
@@ -140,7 +141,7 @@ impl Registry for Memory {
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let mut rows = self.rows();
         let at = match rows.place(who)? {
@@ -261,7 +262,7 @@ impl Registry for Memory {
         mut apply: F,
     ) -> Result<Option<Progress>, RegistryError>
     where
-        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static,
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Clone + Send + 'static,
     {
         let mut rows = self.rows();
         let Some(decided) = rows.import(import, &Stage::Decided) else { return Ok(None) };
@@ -324,8 +325,12 @@ impl Registry for Memory {
         Ok(u32::try_from(swept).unwrap())
     }
 
-    fn room(&self) -> Result<u64, RegistryError> {
-        Ok(u64::MAX)
+    fn room(&self) -> Result<Room, RegistryError> {
+        Ok(Room { free: u64::MAX, has_reserve: true })
+    }
+
+    fn try_disk(&self) -> Result<(), RegistryError> {
+        Ok(())
     }
 
     fn verify(&self) -> Result<Option<String>, RegistryError> {

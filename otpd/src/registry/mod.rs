@@ -1,6 +1,8 @@
 //! The registry on SQLite: one connection writes, one commit for all who wait; readers and checkpoints have their own.
 
+mod ballast;
 mod checkpoint;
+mod disk;
 mod migrations;
 mod query;
 mod readers;

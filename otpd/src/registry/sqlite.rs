@@ -1,7 +1,6 @@
 //! [`Registry`] on SQLite: opens it, hands reads to a pool of connections and changes to the writer.
 
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::staging::ImportId;
@@ -30,6 +30,8 @@ use rusqlite::params;
 
 use super::checkpoint::Checkpoints;
 use super::checkpoint::Signal;
+use super::disk::Disk;
+use super::disk::Keeper;
 use super::migrations::MigrateError;
 use super::migrations::examine;
 use super::migrations::migrate;
@@ -43,12 +45,13 @@ use super::writer::Writer;
 
 /// The registry in one SQLite file.
 pub struct Sqlite {
-    path: PathBuf,
     // Closed in this order: whoever closes the last connection, the writer, moves the log into the database.
     logins: Readers,
     lists: Readers,
     _checkpoints: Checkpoints,
+    _keeper: Keeper,
     writer: Arc<Writer>,
+    disk: Arc<Disk>,
 }
 
 /// Why the registry cannot be opened. Nothing was changed.
@@ -63,6 +66,9 @@ pub enum OpenError {
     /// It can be read, but what it says cannot be right.
     #[error("it is damaged ({0}); stop otpd, move it away and restore it from a backup")]
     Damaged(String),
+    /// The disk is full, and there is no ballast to give up.
+    #[error("the disk is full; make room on it")]
+    Full,
     /// No thread could be started.
     #[error("cannot start the writer: {0}")]
     Thread(#[from] std::io::Error),
@@ -74,24 +80,21 @@ impl Sqlite {
     /// # Errors
     /// [`OpenError`]; a registry that cannot be trusted is not used at all.
     pub fn open(path: &Path, sink: Sink) -> Result<Self, OpenError> {
-        let mut connection =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        examine(&connection)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        migrate(&mut connection)?;
-        check_accounts(&connection)?;
+        let disk = Arc::new(Disk::of(path));
+        let mut connection = make_ready_on(&disk, path)?;
         let signal = Signal::default();
         signal.watch(&mut connection)?;
-        let writer = Arc::new(Writer::start(connection, sink)?);
+        let writer = Arc::new(Writer::start(connection, sink, Arc::clone(&disk))?);
         let beside = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
+        let keeper = Keeper::start(Arc::clone(&disk), Arc::clone(&writer))?;
         Ok(Self {
-            path: path.to_owned(),
             logins: Readers::new(path.to_owned(), FOR_LOGINS),
             lists: Readers::new(path.to_owned(), FOR_LISTS),
             _checkpoints: checkpoints,
+            _keeper: keeper,
             writer,
+            disk,
         })
     }
 
@@ -122,7 +125,7 @@ impl Sqlite {
     fn write<T, F>(&self, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone + Send + 'static,
     {
         self.writer.call(decide)
     }
@@ -147,7 +150,7 @@ impl Registry for Sqlite {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let who = who.clone();
         self.write(move |connection, journal| {
@@ -159,7 +162,7 @@ impl Registry for Sqlite {
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let who = who.clone();
         self.write(move |connection, journal| {
@@ -246,7 +249,7 @@ impl Registry for Sqlite {
         apply: F,
     ) -> Result<Option<Progress>, RegistryError>
     where
-        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static,
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Clone + Send + 'static,
     {
         self.write(move |connection, journal| staging::apply(connection, import, most, journal, apply))
     }
@@ -267,10 +270,13 @@ impl Registry for Sqlite {
         self.write(move |connection, _| staging::sweep(connection, most))
     }
 
-    fn room(&self) -> Result<u64, RegistryError> {
-        let found = nix::sys::statvfs::statvfs(&self.path);
-        let found = found.map_err(|errno| RegistryError::Unavailable(format!("statvfs: {errno}")))?;
-        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+    fn room(&self) -> Result<Room, RegistryError> {
+        let free = self.disk.ballast.free().map_err(|error| RegistryError::Unavailable(error.to_string()))?;
+        Ok(Room { free, has_reserve: self.disk.ballast.is_whole() })
+    }
+
+    fn try_disk(&self) -> Result<(), RegistryError> {
+        self.disk.probe()
     }
 
     fn verify(&self) -> Result<Option<String>, RegistryError> {
@@ -288,6 +294,31 @@ fn change<T>(
     let value = decide(&mut account, journal);
     rows::save(connection, &before, &account)?;
     Ok(value)
+}
+
+/// As [`make_ready`], and a second time if the disk was full and there is something to give up.
+fn make_ready_on(disk: &Disk, path: &Path) -> Result<Connection, OpenError> {
+    let ready = make_ready(path);
+    let of_disk = matches!(ready, Err(OpenError::Sqlite(_) | OpenError::Migrate(MigrateError::Sqlite(_))));
+    if !of_disk || disk.probe() != Err(RegistryError::Full) {
+        return ready;
+    }
+    if !disk.ballast.give_up() {
+        return Err(OpenError::Full);
+    }
+    log::warn!("the disk is full; the last 16 MiB were set free to start at all. Make room on it now");
+    make_ready(path)
+}
+
+/// A connection that may write, with everything behind it looked at.
+fn make_ready(path: &Path) -> Result<Connection, OpenError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    examine(&connection)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrate(&mut connection)?;
+    check_accounts(&connection)?;
+    Ok(connection)
 }
 
 pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

@@ -20,8 +20,11 @@ use otpd_core::registry::Journal;
 use otpd_core::registry::RegistryError;
 use rusqlite::Connection;
 
+use super::disk::Disk;
+use super::disk::News;
 use super::rows;
 use super::rows::unavailable;
+use crate::clock;
 use crate::clock::monotonic;
 
 /// The way to write. Dropped, it waits until all is done that was asked of it.
@@ -30,7 +33,7 @@ pub(crate) struct Writer {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// Called with every event once it is on disk.
+/// Called with every event once it is on disk, and with the one that says that nothing can be written there.
 pub(crate) type Sink = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// Where the connection lies while nobody writes, and the changes that wait for it.
@@ -38,6 +41,7 @@ struct Desk {
     state: Mutex<State>,
     changed: Condvar,
     sink: Sink,
+    disk: Arc<Disk>,
 }
 
 struct State {
@@ -58,15 +62,16 @@ struct Lead<'a> {
 
 /// One change.
 trait Work: Send {
-    /// Does the change inside the open transaction. Returns whether what it wrote is to be kept.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Does the change inside the open transaction, again if what it did was undone. What it wrote is to be kept if it
+    /// succeeds.
+    fn run(&mut self, connection: &Connection) -> Result<(), RegistryError>;
     /// Tells the caller, after the commit.
     fn finish(self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink);
 }
 
 /// A change, its result once it ran, and who waits for it.
 struct Task<F, T> {
-    decide: Option<F>,
+    decide: F,
     result: Option<Result<T, RegistryError>>,
     journal: Journal,
     reply: Option<SyncSender<Result<T, RegistryError>>>,
@@ -74,7 +79,7 @@ struct Task<F, T> {
 
 impl Writer {
     /// Takes over the connection.
-    pub(crate) fn start(connection: Connection, sink: Sink) -> std::io::Result<Self> {
+    pub(crate) fn start(connection: Connection, sink: Sink, disk: Arc<Disk>) -> std::io::Result<Self> {
         let state = State {
             connection: Some(connection),
             waiting: Vec::new(),
@@ -82,7 +87,7 @@ impl Writer {
             reserved: false,
             stopping: false,
         };
-        let desk = Arc::new(Desk { state: Mutex::new(state), changed: Condvar::new(), sink });
+        let desk = Arc::new(Desk { state: Mutex::new(state), changed: Condvar::new(), sink, disk });
         let shared = Arc::clone(&desk);
         let thread = thread::Builder::new().name("writer".into()).spawn(move || shared.write_all())?;
         Ok(Self { desk, thread: Some(thread) })
@@ -92,11 +97,12 @@ impl Writer {
     pub(crate) fn call<T, F>(&self, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone + Send + 'static,
     {
         let mut task = Task::new(decide);
         if let Some(lead) = self.desk.lead() {
-            let committed = write_one(lead.connection()?, &mut task);
+            let connection = lead.connection()?;
+            let committed = self.desk.write(|| write_one(connection, &mut task));
             drop(lead);
             return task.end(committed, &self.desk.sink);
         }
@@ -108,11 +114,7 @@ impl Writer {
 
     /// Records an event with the next commit, without waiting. Returns whether there was room for it.
     pub(crate) fn record_soon(&self, event: Event) -> bool {
-        let decide = move |_: &Connection, journal: &mut Journal| {
-            journal.record(event);
-            Ok(())
-        };
-        self.desk.push(Box::new(Task::new(decide)), QUEUE)
+        self.desk.push(Box::new(Task::new(record(event))), QUEUE)
     }
 
     /// Runs `work` while nobody can write.
@@ -145,6 +147,20 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes, as the disk allows, and passes on what is to be told of that.
+    fn write(&self, once: impl FnMut() -> Result<(), RegistryError>) -> Result<(), RegistryError> {
+        let (written, news) = self.disk.write(once);
+        let Some(news) = news else { return written };
+        let event = news.event(clock::now());
+        if news == News::Full {
+            // It cannot be on disk first.
+            (self.sink)(&event);
+        } else {
+            self.push(Box::new(Task::new(record(event))), QUEUE);
+        }
+        written
+    }
+
     /// The connection, if it is free and nobody waits for it.
     fn lead(&self) -> Option<Lead<'_>> {
         let mut state = self.state();
@@ -174,7 +190,7 @@ impl Desk {
         while let Some((lead, mut batch)) = self.next_batch(linger) {
             let Ok(connection) = lead.connection() else { return };
             let begun = monotonic();
-            let committed = write_batch(connection, &mut batch);
+            let committed = self.write(|| write_batch(connection, &mut batch));
             linger = self.gather(batch.len(), monotonic().saturating_duration_since(begun));
             drop(lead);
             for work in batch {
@@ -244,14 +260,15 @@ impl Drop for Lead<'_> {
 
 impl<F, T> Task<F, T>
 where
-    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone,
 {
     fn new(decide: F) -> Self {
-        Self { decide: Some(decide), result: None, journal: Journal::default(), reply: None }
+        Self { decide, result: None, journal: Journal::default(), reply: None }
     }
 
-    fn run(&mut self, connection: &Connection) -> bool {
-        let Some(decide) = self.decide.take() else { return false };
+    fn run(&mut self, connection: &Connection) -> Result<(), RegistryError> {
+        let decide = self.decide.clone();
+        self.journal = Journal::default();
         let journal = &mut self.journal;
         let change = || {
             let value = decide(connection, journal)?;
@@ -261,7 +278,7 @@ where
         // A panic is an error of its own caller alone.
         let result = catch_unwind(AssertUnwindSafe(change))
             .unwrap_or_else(|_| Err(RegistryError::Unavailable("internal error, please report it".into())));
-        self.result.insert(result).is_ok()
+        self.result.insert(result).as_ref().map(drop).map_err(Clone::clone)
     }
 
     fn end(self, committed: Result<(), RegistryError>, sink: &Sink) -> Result<T, RegistryError> {
@@ -275,9 +292,9 @@ where
 impl<F, T> Work for Task<F, T>
 where
     T: Send,
-    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send,
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone + Send,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Connection) -> Result<(), RegistryError> {
         Task::run(self, connection)
     }
 
@@ -294,31 +311,33 @@ where
 /// One change in a transaction of its own. What it wrote goes if it fails; then nothing is committed.
 fn write_one<F, T>(connection: &Connection, task: &mut Task<F, T>) -> Result<(), RegistryError>
 where
-    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone,
 {
     execute(connection, "BEGIN IMMEDIATE")?;
-    if task.run(connection) {
-        commit(connection)
-    } else {
-        roll_back(connection);
-        Ok(())
+    match task.run(connection) {
+        Ok(()) => commit(connection),
+        Err(error) => {
+            roll_back(connection);
+            if is_of_disk(&error) { Err(error) } else { Ok(()) }
+        }
     }
 }
 
 fn write_batch(connection: &Connection, batch: &mut [Box<dyn Work>]) -> Result<(), RegistryError> {
     execute(connection, "BEGIN IMMEDIATE")?;
     for work in batch {
-        let written = execute(connection, "SAVEPOINT change").and_then(|()| {
-            if work.run(connection) {
-                return execute(connection, "RELEASE change");
+        let written = execute(connection, "SAVEPOINT change").and_then(|()| match work.run(connection) {
+            Ok(()) => execute(connection, "RELEASE change"),
+            Err(error) if is_of_disk(&error) => Err(error),
+            Err(_) => {
+                execute(connection, "ROLLBACK TO change")?;
+                execute(connection, "RELEASE change")
             }
-            execute(connection, "ROLLBACK TO change")?;
-            execute(connection, "RELEASE change")
         });
         // On some errors SQLite rolls the whole transaction back by itself; what follows would commit one by one.
         if written.is_err() || connection.is_autocommit() {
             roll_back(connection);
-            return Err(RegistryError::Unavailable("the registry could not be written".into()));
+            return written.and(Err(undone()));
         }
     }
     commit(connection)
@@ -327,7 +346,7 @@ fn write_batch(connection: &Connection, batch: &mut [Box<dyn Work>]) -> Result<(
 fn commit(connection: &Connection) -> Result<(), RegistryError> {
     // Rolled back by SQLite itself: COMMIT would be an error without the reason.
     if connection.is_autocommit() {
-        return Err(RegistryError::Unavailable("the registry could not be written".into()));
+        return Err(undone());
     }
     let committed = execute(connection, "COMMIT");
     if committed.is_err() {
@@ -347,6 +366,25 @@ fn roll_back(connection: &Connection) {
 fn execute(connection: &Connection, sql: &str) -> Result<(), RegistryError> {
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     statement.execute(()).map(drop).map_err(unavailable)
+}
+
+/// Whether it concerns everybody, not one change alone.
+fn is_of_disk(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Full | RegistryError::Disk(_))
+}
+
+fn undone() -> RegistryError {
+    RegistryError::Unavailable("the registry could not be written".into())
+}
+
+/// A change that does nothing but record.
+fn record(
+    event: Event,
+) -> impl FnOnce(&Connection, &mut Journal) -> Result<(), RegistryError> + Clone + Send + 'static {
+    move |_, journal| {
+        journal.record(event);
+        Ok(())
+    }
 }
 
 fn gone() -> RegistryError {

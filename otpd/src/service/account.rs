@@ -18,6 +18,7 @@ use otpd_proto::account as wire;
 use super::Failure;
 use super::Parties;
 use super::Service;
+use super::admin::shortage;
 use super::proof::Asked;
 use super::proof::not_protected;
 use crate::clock;
@@ -59,7 +60,17 @@ impl<R: Registry> Service<R> {
                 .map(|at| at.plus(Account::REBIND_FOR).0),
             now: now.0,
             clock_synchronised: clock::is_synchronised(),
+            warnings: self.warnings(),
         })
+    }
+
+    /// What is wrong with this box that may keep its people out.
+    fn warnings(&self) -> Vec<String> {
+        let room = self.registry.room().ok().filter(|room| !room.has_reserve && room.free < ALMOST_NONE);
+        room.and_then(|room| shortage(&room))
+            .map(|shortage| format!("The disk of the registry has {shortage}."))
+            .into_iter()
+            .collect()
     }
 
     /// The devices of an account, a page at a time.
@@ -293,5 +304,7 @@ fn lanes(account: &Account, now: UnixTime) -> Vec<wire::Lane> {
     seen.collect()
 }
 
+/// 16 MiB.
+const ALMOST_NONE: u64 = 16 << 20;
 /// As many as surely fit into a message.
 const PAGE: u32 = 40;

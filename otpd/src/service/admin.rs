@@ -9,6 +9,7 @@ use otpd_core::name::AccountName;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
 use otpd_core::time::UnixTime;
 use otpd_proto::admin as wire;
@@ -157,12 +158,18 @@ impl<R: Registry> Service<R> {
 
     /// Free space where the registry is: without it no code can be spent, so nobody protected can log in.
     fn check_room(&self) -> wire::Check {
+        if let Err(error @ RegistryError::Disk(_)) = self.registry.try_disk() {
+            return check(
+                "disk",
+                "fail",
+                &format!("{error}; logins with a code stop until it can be written"),
+            );
+        }
         match self.registry.room() {
-            Ok(free) if free < LITTLE_ROOM => {
-                let say = format!("only {} MiB left; logins with a code stop when it is full", free >> 20);
-                check("disk", "fail", &say)
-            }
-            Ok(free) => check("disk", "ok", &format!("{} MiB left for the registry", free >> 20)),
+            Ok(room) => match shortage(&room) {
+                Some(say) => check("disk", "fail", &say),
+                None => check("disk", "ok", &format!("{} MiB left for the registry", room.free >> 20)),
+            },
             Err(error) => check("disk", "warn", &error.to_string()),
         }
     }
@@ -210,6 +217,23 @@ fn fit(mut events: Vec<wire::Event>, tail: bool) -> wire::Audit {
         events.reverse();
     }
     wire::Audit { events, more: !tail && fitting < found }
+}
+
+/// What is to be said of a disk that is nearly full, or so small that nothing can be set aside on it.
+pub(super) fn shortage(room: &Room) -> Option<String> {
+    let left = room.free >> 20;
+    if !room.has_reserve {
+        Some(format!(
+            "only {left} MiB left and nothing in reserve; logins with a code stop when they are used up. Make room: with \
+             32 MiB free, otpd sets 16 aside again by itself"
+        ))
+    } else if room.free < LITTLE_ROOM {
+        Some(format!(
+            "only {left} MiB left, and 16 in reserve; logins with a code stop when they are used up"
+        ))
+    } else {
+        None
+    }
 }
 
 fn check(what: &str, verdict: &str, say: &str) -> wire::Check {

@@ -103,6 +103,7 @@ impl<R: Registry> Service<R> {
 }
 
 /// What a caller wants to bind, read and checked.
+#[derive(Clone)]
 struct Wanted {
     name: Option<DeviceName>,
     key: Key,

@@ -127,7 +127,7 @@ impl<R: Registry> Service<R> {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
             return Ok(scene.wrong(now));
         };
-        let (keys, deciding) = (Arc::clone(&self.keys), scene.clone());
+        let (keys, deciding) = (Arc::clone(&self.keys), Arc::new(scene.clone()));
         let decided = self.registry.change(&person.identity, move |account, journal| match &typed {
             Typed::Code(code) => deciding.decide(account, code, given, &keys, now, journal),
             Typed::RecoveryCode(code) => Ok(deciding.recover(account, code, &keys, now, journal)),
@@ -294,6 +294,7 @@ enum Phase {
 }
 
 /// What was typed at the prompt.
+#[derive(Clone)]
 enum Typed {
     /// A code of a device.
     Code(Code),

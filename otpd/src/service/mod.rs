@@ -66,7 +66,7 @@ pub struct Service<R> {
 }
 
 /// Why a call has no result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Failure {
     /// Understood and refused.
     Refused {
@@ -127,9 +127,18 @@ impl From<NoAnswer> for Failure {
 
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
-        let say =
-            "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor".into();
-        Self::Unavailable { say, cause: error.to_string() }
+        let say = match &error {
+            RegistryError::Full => {
+                "The disk that holds the registry is full, so no code can be used up. An administrator must make room on it."
+            }
+            RegistryError::Disk(_) => {
+                "The registry cannot be written, so no code can be used up. Ask an administrator to run: otpctl doctor"
+            }
+            RegistryError::Conflict | RegistryError::Unavailable(_) => {
+                "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor"
+            }
+        };
+        Self::Unavailable { say: say.into(), cause: error.to_string() }
     }
 }
 
@@ -168,10 +177,7 @@ impl<R: Registry> Service<R> {
     /// Records something that the daemon itself did.
     pub fn record_daemon(&self, now: UnixTime, reason: Reason, detail: &str) {
         let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };
-        let event = Event {
-            detail: Some(detail.to_owned()),
-            ..blank_event(now, "-", "otpd", Kind::Daemon, decision, reason)
-        };
+        let event = Event::of_daemon(now, decision, reason, Some(detail.to_owned()));
         let _ = self.registry.record_soon(event);
     }
 

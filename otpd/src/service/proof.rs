@@ -56,7 +56,7 @@ impl<R: Registry> Service<R> {
     ) -> Result<T, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Event) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&mut Account, &mut Event) -> Result<T, Failure> + Clone + Send + 'static,
     {
         let (request, now) = (asked.request, asked.now);
         if permit(parties.role, request, State::Protected) == Permit::AdminsCode {
