@@ -10,6 +10,8 @@ use clap::ValueEnum;
 use clap_complete::Shell;
 use otpd_proto::Secret;
 
+pub(crate) mod root;
+
 use crate::help;
 use crate::qr::Rendering;
 use crate::when::Since;
@@ -109,6 +111,17 @@ pub(crate) enum Command {
     /// Prints a code to read out to them. They type it at a login in place of a code, once and within 10 minutes, and
     /// bind a device then.
     EnrolCode(EnrolCode),
+    /// Let an account follow a user who was renamed or renumbered (root)
+    ///
+    /// An account belongs to a name and a uid. After `usermod -l` or `usermod -u` they no longer fit, and the user is
+    /// refused. Be sure that it is the same person: somebody new with an old name or an old uid is not, and for them
+    /// there is `otpctl reset`.
+    Adopt(root::Adopt),
+    /// Retire the accounts of users who are gone (root)
+    ///
+    /// Gone are those for whose name and for whose uid the system has no user. How long that is so, otpd does not
+    /// know: look at the list. If the user database does not answer about all of them, nothing is done.
+    Prune(root::Prune),
     /// List protected accounts (administrators)
     Accounts(Accounts),
     /// Read the audit log (administrators)

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 mod accounts;
+mod adopt;
 mod audit;
 mod bind;
 mod codes;
@@ -21,6 +22,7 @@ mod import;
 mod man;
 mod proof;
 mod protection;
+mod prune;
 mod resync;
 mod status;
 
@@ -47,6 +49,8 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Codes(codes) => codes::codes(session, codes),
         Command::Reset(reset) => protection::reset(session, reset),
         Command::EnrolCode(enrol) => enrol::code(session, enrol),
+        Command::Adopt(adopt) => adopt::adopt(session, adopt),
+        Command::Prune(prune) => prune::prune(session, prune),
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) => audit::read(session, audit),
         Command::Import(import) => import::import(session, import),

@@ -188,6 +188,28 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"enrol_code\", \"expires\"}, in Unix seconds.",
     },
     Page {
+        command: "adopt",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl adopt alice", "alice was renamed, or got another uid"),
+            ("sudo otpctl adopt alice --dry-run", "look what would change"),
+        ],
+        json: "{\"was_user\", \"was_uid\", \"user\", \"uid\", \"active_devices\", \"last_used\",\n\
+               \x20\"changed\"}\n\
+               changed is false if there is nothing to do.",
+    },
+    Page {
+        command: "prune",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl prune --dry-run", "see whose users are gone"),
+            ("sudo otpctl prune", "retire their accounts, after a question"),
+        ],
+        json: "{\"accounts\": [ACCOUNT], \"pruned\", \"retired\"}\n\
+               ACCOUNT is as `otpctl accounts` prints it; pruned counts accounts, retired\n\
+               devices; exits with 1 if somebody came back in between.",
+    },
+    Page {
         command: "accounts",
         arguments: &[],
         examples: &[("sudo otpctl accounts", "every account that otpd knows")],

@@ -59,6 +59,10 @@ pub enum Request {
     Import,
     /// Give out every key.
     Export,
+    /// Give an account to whom its name or uid belongs now.
+    Adopt,
+    /// List and retire accounts whose users are gone.
+    Prune,
 }
 
 /// The account's state, as far as it matters.
@@ -124,7 +128,9 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::Audit
                 | Q::Doctor
                 | Q::Import
-                | Q::Export,
+                | Q::Export
+                | Q::Adopt
+                | Q::Prune,
                 _,
             ) => Permit::Never,
         },
@@ -141,6 +147,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::Codes => Permit::Never,
             // Keys pass through these: not for a code that somebody may have taken.
             Q::Import | Q::Export => Permit::Never,
+            // Whoever could make users and give them accounts would have the protection of anybody.
+            Q::Adopt | Q::Prune => Permit::Never,
         },
         Role::AdminOnRoot => match request {
             Q::Status | Q::Devices => Permit::Free,
@@ -155,7 +163,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 19] = [
+    const REQUESTS: [Request; 21] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -175,6 +183,8 @@ mod tests {
         Request::Doctor,
         Request::Import,
         Request::Export,
+        Request::Adopt,
+        Request::Prune,
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
@@ -200,7 +210,9 @@ mod tests {
             Audit          FFF --- aaa --- ---
             Doctor         FFF --- FFF --- ---
             Import         FFF --- --- --- ---
-            Export         FFF --- --- --- ---";
+            Export         FFF --- --- --- ---
+            Adopt          FFF --- --- --- ---
+            Prune          FFF --- --- --- ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

@@ -33,12 +33,12 @@ impl Faults {
         self.set(&format!("disk {errno}"));
     }
 
-    /// Users cannot be looked up: this errno.
+    /// Users other than root cannot be looked up: this errno.
     pub fn users(&self, errno: i32) {
         self.set(&format!("users {errno}"));
     }
 
-    /// There is no answer about users.
+    /// There is no answer about users other than root.
     pub fn users_hang(&self) {
         self.set("users hang");
     }

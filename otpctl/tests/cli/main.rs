@@ -5,6 +5,8 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, which is what it is for")]
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bind;

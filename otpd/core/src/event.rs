@@ -39,6 +39,10 @@ pub enum Kind {
     Import,
     /// Keys were given out.
     Export,
+    /// An account was given to whom its name or uid belongs now.
+    Adopt,
+    /// An account was retired whose user is gone.
+    Prune,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -64,6 +68,8 @@ impl Kind {
             Self::Read => "read",
             Self::Import => "import",
             Self::Export => "export",
+            Self::Adopt => "adopt",
+            Self::Prune => "prune",
             Self::Daemon => "daemon",
         }
     }
@@ -115,6 +121,12 @@ pub enum Reason {
     NoSuchUser,
     /// The name or uid belongs to another account's row.
     IdentityConflict,
+    /// The registry has no account of that user.
+    NoSuchAccount,
+    /// More than one account could be meant, or more than one user.
+    Ambiguous,
+    /// The user exists.
+    UserExists,
     /// The account is not protected though it must be.
     NotProtected,
     /// Not required of this account.
@@ -176,6 +188,9 @@ impl Reason {
             Self::ClockUnset => "clock_unset",
             Self::NoSuchUser => "no_such_user",
             Self::IdentityConflict => "identity_conflict",
+            Self::NoSuchAccount => "no_such_account",
+            Self::Ambiguous => "ambiguous",
+            Self::UserExists => "user_exists",
             Self::NotProtected => "not_protected",
             Self::Optional => "optional",
             Self::Grace => "grace",

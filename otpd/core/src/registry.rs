@@ -8,6 +8,7 @@ use crate::device::DeviceId;
 use crate::event::Event;
 use crate::name::AccountName;
 use crate::name::Identity;
+use crate::name::Uid;
 use crate::staging::ImportId;
 use crate::staging::Progress;
 use crate::staging::Staged;
@@ -61,6 +62,29 @@ pub struct Summary {
     pub last_used: Option<UnixTime>,
     /// Whether a lane is closed.
     pub locked: bool,
+}
+
+/// An account as it is stored, whoever it belongs to now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its number.
+    pub account: AccountId,
+    /// Whose uid it has; none if that was set free for somebody else.
+    pub uid: Option<Uid>,
+    /// Whose name it has.
+    pub name: Option<AccountName>,
+    /// Active devices.
+    pub active_devices: u32,
+    /// The last accepted code.
+    pub last_used: Option<UnixTime>,
+}
+
+impl Claim {
+    /// Whether it has this name and this uid.
+    #[must_use]
+    pub fn is_of(&self, who: &Identity) -> bool {
+        self.uid == Some(who.uid) && self.name.as_ref() == Some(&who.name)
+    }
 }
 
 /// An event as read back: words, so that a log written by another version stays readable.
@@ -164,6 +188,19 @@ pub trait Registry: Send + Sync + 'static {
     /// # Errors
     /// [`RegistryError::Unavailable`].
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError>;
+
+    /// The accounts that this name or this uid leads to: none, one, or two.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn claims(&self, who: &Identity) -> Result<Vec<Claim>, RegistryError>;
+
+    /// Gives an account to somebody under whose name or uid it is no longer found. Returns whether it was still as
+    /// `from` says; if not, nothing changed.
+    ///
+    /// # Errors
+    /// [`RegistryError`]: a conflict if that name or uid has another account.
+    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError>;
 
     /// Accounts by name, behind `after`.
     ///

@@ -58,6 +58,9 @@ contract!(
     only_the_owner_of_name_and_uid_is_found,
     a_name_finds_its_account_whoever_has_it_now,
     a_detached_name_is_free_again,
+    an_account_is_given_to_whoever_has_its_name_or_its_uid_now,
+    an_account_is_not_given_to_somebody_who_has_one,
+    an_account_whose_uid_was_set_free_can_be_given_back,
     changes_of_one_account_come_one_after_the_other,
     of_many_callers_one_wins_a_step,
     events_are_numbered_without_gaps_and_paged,
@@ -195,6 +198,50 @@ fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {
     let made = registry.change_or_create(&who(1001, "alice"), |account, _| account.id).unwrap();
     assert!(made.0 > 3, "{made:?}");
     assert!(registry.find(&who(1002, "carol")).unwrap().unwrap().is_protected());
+}
+
+fn an_account_is_given_to_whoever_has_its_name_or_its_uid_now<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    assert_eq!(registry.claims(&who(1001, "bob")).unwrap(), []);
+    for (from, to) in [(who(1000, "alice"), who(2000, "alice")), (who(2000, "alice"), who(2000, "alicia"))] {
+        let before = registry.find(&from).unwrap().unwrap();
+        let claims = registry.claims(&to).unwrap();
+        let [claim] = &claims[..] else { panic!("{claims:?}") };
+        assert!(claim.is_of(&from) && !claim.is_of(&to) && claim.active_devices == 1, "{claim:?}");
+        assert!(registry.adopt(claim, &to, event("adopted", 1)).unwrap());
+        let after = registry.find(&to).unwrap().unwrap();
+        assert_eq!((after.id, &after.devices, &after.identity), (before.id, &before.devices, &to));
+        assert!(
+            !registry.adopt(claim, &who(3000, "x"), event("adopted", 1)).unwrap(),
+            "it has changed since"
+        );
+    }
+    assert_eq!(registry.find(&who(1000, "alice")).unwrap(), None);
+    assert_eq!(registry.events(&EventQuery { limit: 9, ..EventQuery::default() }).unwrap().len(), 2);
+}
+
+fn an_account_is_not_given_to_somebody_who_has_one<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    bind(&**registry, &who(1001, "bob"), "phone");
+    // alice and bob swapped their numbers.
+    let claims = registry.claims(&who(1001, "alice")).unwrap();
+    assert_eq!(claims.len(), 2);
+    for claim in &claims {
+        let given = registry.adopt(claim, &who(1001, "alice"), event("alice", 1));
+        assert_eq!(given, Err(RegistryError::Conflict));
+    }
+    assert_eq!(registry.claims(&who(1000, "alice")).unwrap().len(), 1);
+    assert_eq!(registry.events(&EventQuery { limit: 9, ..EventQuery::default() }).unwrap(), []);
+}
+
+fn an_account_whose_uid_was_set_free_can_be_given_back<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    bind(&**registry, &who(1001, "bob"), "phone");
+    registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap();
+    let claims = registry.claims(&who(1000, "bob")).unwrap();
+    assert_eq!(claims.iter().map(|claim| claim.uid).collect::<Vec<_>>(), [None]);
+    assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2)).unwrap());
+    assert!(registry.find(&who(1000, "bob")).unwrap().unwrap().is_protected());
 }
 
 fn changes_of_one_account_come_one_after_the_other<R: Registry>(registry: &Arc<R>) {

@@ -11,6 +11,7 @@ use otpd_core::event::Event;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::registry::Claim;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
@@ -118,6 +119,20 @@ fn live(account: &Account) -> Account {
     account
 }
 
+fn claim(account: &Account) -> Claim {
+    let Identity { uid, name } = account.identity.clone();
+    Claim {
+        account: account.id,
+        uid: (uid.as_u32() != NOBODY).then_some(uid),
+        name: Some(name),
+        active_devices: u32::try_from(account.active().count()).unwrap(),
+        last_used: account.devices.iter().filter_map(|device| Some(device.last_use.as_ref()?.at)).max(),
+    }
+}
+
+/// Stands for a uid that was set free.
+const NOBODY: u32 = u32::MAX - 2;
+
 impl Registry for Memory {
     fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError> {
         let rows = self.rows();
@@ -169,11 +184,30 @@ impl Registry for Memory {
         rows.accounts = others;
         let active = theirs.iter_mut().map(|account| account.retire_all(now, by)).sum();
         rows.detached.extend(theirs);
-        let nobody = Uid::new(u32::MAX - 2).unwrap();
+        let nobody = Uid::new(NOBODY).unwrap();
         let same_uid = rows.accounts.iter_mut().filter(|account| account.identity.uid == who.uid);
         same_uid.for_each(|account| account.identity.uid = nobody);
         rows.record(event);
         Ok(active)
+    }
+
+    fn claims(&self, who: &Identity) -> Result<Vec<Claim>, RegistryError> {
+        let rows = self.rows();
+        let leads = |account: &&Account| account.identity.uid == who.uid || account.identity.name == who.name;
+        Ok(rows.accounts.iter().filter(leads).map(claim).collect())
+    }
+
+    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError> {
+        if self.claims(to)?.iter().any(|claim| claim.account != from.account) {
+            return Err(RegistryError::Conflict);
+        }
+        let mut rows = self.rows();
+        let Some(account) = rows.accounts.iter_mut().find(|account| claim(account) == *from) else {
+            return Ok(false);
+        };
+        account.identity = to.clone();
+        rows.record(event);
+        Ok(true)
     }
 
     fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {

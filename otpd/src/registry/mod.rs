@@ -2,6 +2,7 @@
 
 mod ballast;
 mod checkpoint;
+mod claims;
 mod disk;
 mod migrations;
 mod query;

@@ -11,6 +11,7 @@ use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
+use otpd_core::registry::Claim;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
@@ -30,6 +31,7 @@ use rusqlite::params;
 
 use super::checkpoint::Checkpoints;
 use super::checkpoint::Signal;
+use super::claims;
 use super::disk::Disk;
 use super::disk::Keeper;
 use super::migrations::MigrateError;
@@ -195,6 +197,21 @@ impl Registry for Sqlite {
             connection.execute(FREE_UID, [uid]).map_err(unavailable)?;
             journal.record(event);
             Ok(active)
+        })
+    }
+
+    fn claims(&self, who: &Identity) -> Result<Vec<Claim>, RegistryError> {
+        self.lists.read(|connection| claims::of(connection, who))
+    }
+
+    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError> {
+        let (from, to) = (from.clone(), to.clone());
+        self.write(move |connection, journal| {
+            let adopted = claims::adopt(connection, &from, &to)?;
+            if adopted {
+                journal.record(event);
+            }
+            Ok(adopted)
         })
     }
 

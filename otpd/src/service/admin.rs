@@ -11,6 +11,7 @@ use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
+use otpd_core::registry::Summary;
 use otpd_core::time::UnixTime;
 use otpd_proto::admin as wire;
 
@@ -47,15 +48,7 @@ impl<R: Registry> Service<R> {
         let mut page = self.registry.accounts(after.as_ref(), ACCOUNTS.saturating_add(1))?;
         let more = page.len() > ACCOUNTS as usize;
         page.truncate(ACCOUNTS as usize);
-        let accounts = page.into_iter().map(|summary| wire::Account {
-            user: summary.identity.name.to_string(),
-            uid: summary.identity.uid.as_u32(),
-            protected: summary.active_devices > 0,
-            active_devices: summary.active_devices,
-            last_used: summary.last_used.map(|at| at.0),
-            locked: summary.locked,
-        });
-        Ok(wire::Accounts { accounts: accounts.collect(), more })
+        Ok(wire::Accounts { accounts: page.into_iter().map(wire_account).collect(), more })
     }
 
     /// Retires every device of an account and forgets its throttle, also of one that the registry knows under another
@@ -238,6 +231,18 @@ pub(super) fn shortage(room: &Room) -> Option<String> {
 
 fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
     wire::Check { check: what.to_owned(), verdict: verdict.to_owned(), say: say.to_owned() }
+}
+
+/// An account as callers see it.
+pub(super) fn wire_account(summary: Summary) -> wire::Account {
+    wire::Account {
+        user: summary.identity.name.to_string(),
+        uid: summary.identity.uid.as_u32(),
+        protected: summary.active_devices > 0,
+        active_devices: summary.active_devices,
+        last_used: summary.last_used.map(|at| at.0),
+        locked: summary.locked,
+    }
 }
 
 fn wire_event(event: StoredEvent) -> wire::Event {

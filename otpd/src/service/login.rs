@@ -280,7 +280,8 @@ impl<R: Registry> Service<R> {
         let name =
             scene.person.as_ref().map_or(scene.login.user.as_str(), |person| person.identity.name.as_str());
         Ok(refuse(&format!(
-            "This account was renamed or renumbered. Root can clear it with: otpctl reset {name}"
+            "This account was renamed or renumbered. If it is the same person, root runs: otpctl adopt {name}. If not: \
+             otpctl reset {name}"
         )))
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod adopt;
 pub mod bind;
 pub mod enrol;
 pub mod export;
@@ -9,6 +10,7 @@ pub mod import;
 pub mod login;
 mod prompt;
 mod proof;
+pub mod prune;
 mod recent;
 pub mod recover;
 pub mod resync;
@@ -103,7 +105,7 @@ impl Failure {
     fn conflict(named: &str) -> Self {
         let say = format!(
             "The registry knows {named:?} or its uid as another account: the user was renamed, renumbered or made anew. \
-             Root can clear it with: otpctl reset {named}"
+             If it is the same person, root runs: otpctl adopt {named}. If not: otpctl reset {named}"
         );
         Self::refused(Reason::IdentityConflict, say)
     }
