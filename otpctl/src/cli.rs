@@ -122,6 +122,13 @@ pub(crate) enum Command {
     /// Gone are those for whose name and for whose uid the system has no user. How long that is so, otpd does not
     /// know: look at the list. If the user database does not answer about all of them, nothing is done.
     Prune(root::Prune),
+    /// Let right codes in again after this machine's clock was wrong (root)
+    ///
+    /// Set the clock right first. A code counts once, and only later ones after it: if codes were used while the clock
+    /// was ahead, none is accepted until that time has come. This sets such devices back to now, and forgets what was
+    /// learned of how far off their clocks are, if that is more than one step. Codes of the time that is set back could
+    /// be used again.
+    ClockReset(root::ClockReset),
     /// List protected accounts (administrators)
     Accounts(Accounts),
     /// Read the audit log (administrators)

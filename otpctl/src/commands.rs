@@ -11,6 +11,7 @@ mod accounts;
 mod adopt;
 mod audit;
 mod bind;
+mod clock_reset;
 mod codes;
 mod confirm;
 mod devices;
@@ -51,6 +52,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::EnrolCode(enrol) => enrol::code(session, enrol),
         Command::Adopt(adopt) => adopt::adopt(session, adopt),
         Command::Prune(prune) => prune::prune(session, prune),
+        Command::ClockReset(reset) => clock_reset::clock_reset(session, reset),
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) => audit::read(session, audit),
         Command::Import(import) => import::import(session, import),

@@ -210,6 +210,17 @@ pub(crate) const PAGES: &[Page] = &[
                devices; exits with 1 if somebody came back in between.",
     },
     Page {
+        command: "clock-reset",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl clock-reset --dry-run", "see who is concerned"),
+            ("sudo otpctl clock-reset", "everybody, after a question"),
+            ("sudo otpctl clock-reset alice", "alice's devices"),
+        ],
+        json: "{\"accounts\": [USER], \"devices\", \"now\", \"clock_synchronised\"}\n\
+               devices counts those that were set back.",
+    },
+    Page {
         command: "accounts",
         arguments: &[],
         examples: &[("sudo otpctl accounts", "every account that otpd knows")],

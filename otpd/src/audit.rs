@@ -61,7 +61,7 @@ impl Syslog {
     /// Sends an event.
     pub fn event(&self, event: &Event) {
         let level = match event.decision {
-            _ if event.reason == Reason::DiskFull => Level::Warning,
+            _ if matches!(event.reason, Reason::DiskFull | Reason::ClockOff) => Level::Warning,
             Decision::Refuse => Level::Notice,
             Decision::Accept | Decision::NotRequired => Level::Info,
         };

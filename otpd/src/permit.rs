@@ -63,6 +63,8 @@ pub enum Request {
     Adopt,
     /// List and retire accounts whose users are gone.
     Prune,
+    /// Forget what was noted while this box's clock was wrong.
+    ClockReset,
 }
 
 /// The account's state, as far as it matters.
@@ -130,7 +132,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::Import
                 | Q::Export
                 | Q::Adopt
-                | Q::Prune,
+                | Q::Prune
+                | Q::ClockReset,
                 _,
             ) => Permit::Never,
         },
@@ -149,6 +152,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             Q::Import | Q::Export => Permit::Never,
             // Whoever could make users and give them accounts would have the protection of anybody.
             Q::Adopt | Q::Prune => Permit::Never,
+            // Codes that were used could be used again.
+            Q::ClockReset => Permit::Never,
         },
         Role::AdminOnRoot => match request {
             Q::Status | Q::Devices => Permit::Free,
@@ -163,7 +168,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 21] = [
+    const REQUESTS: [Request; 22] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -185,6 +190,7 @@ mod tests {
         Request::Export,
         Request::Adopt,
         Request::Prune,
+        Request::ClockReset,
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
@@ -212,7 +218,8 @@ mod tests {
             Import         FFF --- --- --- ---
             Export         FFF --- --- --- ---
             Adopt          FFF --- --- --- ---
-            Prune          FFF --- --- --- ---";
+            Prune          FFF --- --- --- ---
+            ClockReset     FFF --- --- --- ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

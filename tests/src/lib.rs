@@ -4,6 +4,7 @@
 //! Nothing here touches the host's /etc, /home or /run: everything happens in a mount namespace of its own, which is
 //! gone when the test is, however it ends.
 
+mod box_clock;
 mod build;
 mod daemon;
 mod faults;
@@ -13,6 +14,7 @@ mod testbed;
 mod token;
 mod vsftpd;
 
+pub use box_clock::BoxClock;
 pub use build::Programs;
 pub use daemon::Daemon;
 pub use faults::Faults;

@@ -184,6 +184,7 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert admin.Reset(user=user)["retired"] == 0
     assert error_of(admin.EnrolCode, user=user).parameters()["reason"] == "optional"
     assert len(admin.EnrolCode(user=required)["enrol_code"]) == len("ABCD-EFGH")
+    assert admin.ClockReset(user=user)["accounts"] == []
     assert admin.Adopt(user=user)["changed"] is False
     assert admin.Gone()["accounts"] == []
     gone = next(account for account in admin.Accounts()["accounts"] if account["user"] == user)

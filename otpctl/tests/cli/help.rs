@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "bind",
     "confirm",
     "status",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 23] = [
     "enrol-code",
     "adopt",
     "prune",
+    "clock-reset",
     "accounts",
     "audit",
     "import oath",

@@ -21,7 +21,7 @@ fn every_command_prints_one_object_of_its_shape() {
         "last_used": null, "locked": false});
     let adopted = json!({"was_user": "alice", "was_uid": 1, "user": "alice", "uid": 2, "active_devices": 1,
         "last_used": null, "changed": true});
-    let cases: [(&[&str], Value, &[&str]); 14] = [
+    let cases: [(&[&str], Value, &[&str]); 15] = [
         (&["bind", "--begin"], begun(), &["device", "expires", "key", "name", "uri"]),
         (
             &["confirm", "1", "123456"],
@@ -62,6 +62,11 @@ fn every_command_prints_one_object_of_its_shape() {
             &["prune", "--dry-run"],
             json!({"accounts": [account], "next": null}),
             &["accounts", "pruned", "retired"],
+        ),
+        (
+            &["clock-reset", "--yes"],
+            json!({"accounts": ["alice"], "devices": 1, "next": null, "now": 1, "clock_synchronised": true}),
+            &["accounts", "clock_synchronised", "devices", "now"],
         ),
         (&["accounts"], json!({"accounts": [account], "more": false}), &["accounts"]),
         (&["audit"], json!({"events": [], "more": false}), &["events"]),

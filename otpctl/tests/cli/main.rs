@@ -11,6 +11,8 @@ mod audit;
 #[cfg(test)]
 mod bind;
 #[cfg(test)]
+mod clock_reset;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod doctor;

@@ -347,7 +347,7 @@ fn offset_seconds(account: &Account, id: DeviceId, step: Step, now: UnixTime) ->
 
 /// Steps before and after a device's own clock whose codes are accepted. RFC 6238 (5.2) recommends one step for the
 /// way and slow fingers; phones and boxes are off by some seconds each, hence one on either side.
-const WINDOW: i64 = 1;
+pub const WINDOW: i64 = 1;
 
 /// Codes of a device that counts among which two in a row are looked for. The odds of a guess are 100 in 10^12.
 const RESYNC_AHEAD: u64 = 100;

@@ -43,6 +43,10 @@ pub enum Kind {
     Adopt,
     /// An account was retired whose user is gone.
     Prune,
+    /// The clocks were compared, and it is another one now that is off, or none.
+    Clock,
+    /// What was noted while this box's clock was wrong was forgotten.
+    ClockReset,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -70,6 +74,8 @@ impl Kind {
             Self::Export => "export",
             Self::Adopt => "adopt",
             Self::Prune => "prune",
+            Self::Clock => "clock",
+            Self::ClockReset => "clock_reset",
             Self::Daemon => "daemon",
         }
     }
@@ -117,6 +123,8 @@ pub enum Reason {
     ClockWentBack,
     /// The clock is older than this program.
     ClockUnset,
+    /// A clock is off: this box's, or that of the device.
+    ClockOff,
     /// Nobody of that name.
     NoSuchUser,
     /// The name or uid belongs to another account's row.
@@ -186,6 +194,7 @@ impl Reason {
             Self::Locked => "locked",
             Self::ClockWentBack => "clock_went_back",
             Self::ClockUnset => "clock_unset",
+            Self::ClockOff => "clock_off",
             Self::NoSuchUser => "no_such_user",
             Self::IdentityConflict => "identity_conflict",
             Self::NoSuchAccount => "no_such_account",

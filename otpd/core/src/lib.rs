@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod check;
+pub mod clocks;
 pub mod code;
 mod crockford;
 pub mod device;

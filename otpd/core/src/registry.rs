@@ -3,6 +3,7 @@
 
 use crate::account::Account;
 use crate::account::AccountId;
+use crate::clocks::Reading;
 use crate::device::Device;
 use crate::device::DeviceId;
 use crate::event::Event;
@@ -218,6 +219,13 @@ pub trait Registry: Send + Sync + 'static {
         after: Option<DeviceId>,
         limit: u32,
     ) -> Result<Vec<Device>, RegistryError>;
+
+    /// How far active devices with a clock were off at their last accepted code, of those that had one since `since` the
+    /// last `most`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn readings(&self, since: UnixTime, most: u32) -> Result<Vec<Reading>, RegistryError>;
 
     /// Events, oldest first.
     ///

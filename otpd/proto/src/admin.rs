@@ -36,6 +36,8 @@ pub const ADOPT: &str = "org.otpd.Admin.Adopt";
 pub const GONE: &str = "org.otpd.Admin.Gone";
 /// Retires an account whose user is gone.
 pub const PRUNE: &str = "org.otpd.Admin.Prune";
+/// Forgets what was noted while this box's clock was wrong.
+pub const CLOCK_RESET: &str = "org.otpd.Admin.ClockReset";
 /// The call was understood and refused.
 pub const REFUSED: &str = "org.otpd.Admin.Refused";
 /// The registry, the key or the user database cannot be read.
@@ -358,4 +360,31 @@ pub struct PruneParameters {
 pub struct Pruned {
     /// How many devices were retired.
     pub retired: u32,
+}
+
+/// Parameters of `ClockReset`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockResetParameters {
+    /// Of this account only.
+    pub user: Option<String>,
+    /// Continues behind this account.
+    pub after: Option<String>,
+    /// Look and change nothing.
+    pub dry_run: Option<bool>,
+}
+
+/// Result of `ClockReset`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ClockWasReset {
+    /// The accounts that had anything to forget.
+    pub accounts: Vec<String>,
+    /// How many devices.
+    pub devices: u32,
+    /// Where the next page continues; absent at the end.
+    pub next: Option<String>,
+    /// This box's clock, Unix seconds.
+    pub now: i64,
+    /// Whether the kernel says its clock follows a source; absent if it does not say.
+    pub clock_synchronised: Option<bool>,
 }

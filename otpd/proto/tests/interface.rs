@@ -287,6 +287,13 @@ fn the_admin_interface_is_its_types() {
         last_used: Some(1),
         changed: true,
     };
+    let clock_reset = admin::ClockWasReset {
+        accounts: vec![],
+        devices: 1,
+        next: Some(text()),
+        now: 1,
+        clock_synchronised: Some(true),
+    };
     let import = keys(&admin::ImportParameters { import: 1 });
     let size = keys(&admin::ImportSize { devices: 1, accounts: 1 });
     let tested = admin::Check { check: text(), verdict: text(), say: text() };
@@ -326,6 +333,8 @@ fn the_admin_interface_is_its_types() {
             ("Gone(", keys(&admin::GoneParameters::default())),
             ("Gone)", keys(&admin::Gone { accounts: vec![], next: None })),
             ("Prune(", keys(&admin::PruneParameters { user: text(), uid: 1 })),
+            ("ClockReset(", keys(&admin::ClockResetParameters::default())),
+            ("ClockReset)", keys(&clock_reset)),
             ("Prune)", keys(&admin::Pruned { retired: 1 })),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),

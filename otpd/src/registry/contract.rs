@@ -66,6 +66,7 @@ contract!(
     events_are_numbered_without_gaps_and_paged,
     accounts_are_listed_by_name,
     retired_devices_stay_on_record,
+    readings_are_of_active_devices_used_since,
     what_is_recorded_soon_is_recorded,
     old_events_go_and_the_newest_stays,
     what_is_staged_counts_for_nothing_until_it_is_decided,
@@ -351,6 +352,40 @@ fn retired_devices_stay_on_record<R: Registry>(registry: &Arc<R>) {
     assert_eq!(all.iter().map(|device| device.id.0).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(all[0].key, SealedKey(vec![]));
     assert_eq!(registry.devices(id, Some(DeviceId(1)), 10).unwrap().len(), 1);
+}
+
+fn readings_are_of_active_devices_used_since<R: Registry>(registry: &Arc<R>) {
+    for (uid, drift, used) in [(1000, 2, Some(30)), (1001, -1, Some(20)), (1002, 0, Some(9)), (1003, 0, None)]
+    {
+        let who = who(uid, &format!("user{uid}"));
+        let id = bind(&**registry, &who, "phone");
+        let change = move |account: &mut Account, _: &mut Journal| {
+            let device = account.device_mut(id).unwrap();
+            (device.drift, device.leaning) = (drift, -1);
+            device.last_use = used.map(|at| Use { at: UnixTime(at), service: "sshd".into(), address: None });
+        };
+        registry.change(&who, change).unwrap();
+    }
+    // One that counts has no clock.
+    let token = who(1004, "user1004");
+    let id = bind(&**registry, &token, "token");
+    let change = move |account: &mut Account, _: &mut Journal| {
+        let device = account.device_mut(id).unwrap();
+        device.parameters = Parameters::counting(Algorithm::Sha1, 6).unwrap();
+        device.last_use = Some(Use { at: UnixTime(50), service: "sshd".into(), address: None });
+    };
+    registry.change(&token, change).unwrap();
+    let seen = |since, most| -> Vec<(u32, i64)> {
+        let readings = registry.readings(UnixTime(since), most).unwrap();
+        readings.iter().map(|reading| (reading.who.uid.as_u32(), reading.offset)).collect()
+    };
+    assert_eq!(seen(10, 9), [(1000, 60), (1001, -120)]);
+    assert_eq!(seen(9, 9), [(1000, 60), (1001, -120), (1002, -60)]);
+    assert_eq!(seen(9, 1), [(1000, 60)]);
+    let reading = registry.readings(UnixTime(9), 1).unwrap().remove(0);
+    assert_eq!((reading.name.as_str(), reading.device), ("phone", DeviceId(1)));
+    registry.change(&who(1000, "user1000"), |account, _| account.retire_all(NOW, "root")).unwrap();
+    assert_eq!(seen(10, 9), [(1001, -120)]);
 }
 
 fn what_is_recorded_soon_is_recorded<R: Registry>(registry: &Arc<R>) {

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::clocks::Reading;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
@@ -236,6 +237,26 @@ impl Registry for Memory {
             all.find(|found| found.id == account).map(|account| account.devices.clone()).unwrap_or_default();
         let behind = |device: &Device| after.is_none_or(|after| device.id > after);
         Ok(devices.into_iter().filter(behind).take(limit as usize).collect())
+    }
+
+    fn readings(&self, since: UnixTime, most: u32) -> Result<Vec<Reading>, RegistryError> {
+        let rows = self.rows();
+        let mut found = Vec::new();
+        for account in &rows.accounts {
+            for device in account.active().filter(|device| !device.parameters.counts()) {
+                let Some(used) = device.last_use.as_ref().filter(|used| used.at >= since) else { continue };
+                let reading = Reading {
+                    who: account.identity.clone(),
+                    account: account.id,
+                    device: device.id,
+                    name: device.name.clone(),
+                    offset: device.offset(),
+                };
+                found.push((used.at, reading));
+            }
+        }
+        found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(found.into_iter().take(most as usize).map(|(_, reading)| reading).collect())
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {

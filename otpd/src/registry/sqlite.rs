@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::clocks::Reading;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
@@ -226,6 +227,10 @@ impl Registry for Sqlite {
         limit: u32,
     ) -> Result<Vec<Device>, RegistryError> {
         self.lists.read(|connection| query::devices(connection, account, after, limit))
+    }
+
+    fn readings(&self, since: UnixTime, most: u32) -> Result<Vec<Reading>, RegistryError> {
+        self.lists.read(|connection| query::readings(connection, since, most))
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {

@@ -60,16 +60,17 @@ impl<R: Registry> Service<R> {
                 .map(|at| at.plus(Account::REBIND_FOR).0),
             now: now.0,
             clock_synchronised: clock::is_synchronised(),
-            warnings: self.warnings(),
+            warnings: self.warnings(account),
         })
     }
 
-    /// What is wrong with this box that may keep its people out.
-    fn warnings(&self) -> Vec<String> {
+    /// What is wrong with this box, or with a clock, that may keep the owner out.
+    fn warnings(&self, account: Option<&Account>) -> Vec<String> {
         let room = self.registry.room().ok().filter(|room| !room.has_reserve && room.free < ALMOST_NONE);
         room.and_then(|room| shortage(&room))
             .map(|shortage| format!("The disk of the registry has {shortage}."))
             .into_iter()
+            .chain(self.clock_warnings(account))
             .collect()
     }
 

@@ -19,9 +19,7 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::is_admin;
-use super::prompt;
 use super::proof::Asked;
-use crate::clock;
 use crate::peer::Peer;
 use crate::permit::Permit;
 use crate::permit::Request;
@@ -118,24 +116,9 @@ impl<R: Registry> Service<R> {
             }
             Err(error) => check("registry", "fail", &error.to_string()),
         };
-        let time = format!("{} {}", prompt::date(now), prompt::clock(now));
-        let clock = match clock::is_synchronised() {
-            _ if clock::is_unset(now) => {
-                check("clock", "fail", &format!("it says {time}: it was never set; set it"))
-            }
-            Some(true) => check("clock", "ok", &format!("synchronised; it is {time}")),
-            Some(false) => check(
-                "clock",
-                "warn",
-                &format!("not synchronised; it is {time}. Codes are wrong if it is off: run an NTP client"),
-            ),
-            None => check(
-                "clock",
-                "warn",
-                &format!("the kernel does not say whether it is synchronised; it is {time}"),
-            ),
-        };
-        Ok(wire::Doctor { checks: vec![registry, self.check_room(), self.check_configuration(), clock] })
+        let mut checks = vec![registry, self.check_room(), self.check_configuration()];
+        checks.extend(self.check_clocks(now));
+        Ok(wire::Doctor { checks })
     }
 
     /// Whether otpd would start again with the configuration that it last looked at.
@@ -229,7 +212,8 @@ pub(super) fn shortage(room: &Room) -> Option<String> {
     }
 }
 
-fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
+/// A line of doctor.
+pub(super) fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
     wire::Check { check: what.to_owned(), verdict: verdict.to_owned(), say: say.to_owned() }
 }
 

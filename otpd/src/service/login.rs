@@ -31,6 +31,7 @@ use otpd_proto::login::Next;
 use super::Failure;
 use super::Service;
 use super::blank_event;
+use super::clocks;
 use super::prompt;
 use crate::clock;
 use crate::keys::KeyError;
@@ -448,12 +449,10 @@ impl Scene {
                 self.told(prompt::used(next, now))
             }
             Verdict::ClockWentBack { device } => {
-                event.reason = Reason::ClockWentBack;
                 event.device = account.device_mut(device).map(|device| device.name.to_string());
-                self.told(format!(
-                    "This box's clock went back (it is {} here); an administrator must set it right.",
-                    prompt::clock(now)
-                ))
+                let (reason, say) = clocks::went_back(account, now);
+                event.reason = reason;
+                self.told(say)
             }
             Verdict::Wrong { near } => {
                 event.detail =

@@ -4,6 +4,8 @@ pub mod account;
 pub mod admin;
 pub mod adopt;
 pub mod bind;
+pub mod clock_reset;
+pub mod clocks;
 pub mod enrol;
 pub mod export;
 pub mod import;
@@ -61,6 +63,8 @@ pub struct Service<R> {
     settings: RwLock<Arc<Settings>>,
     /// What was wrong with the configuration at the last reload.
     bad_configuration: Mutex<Option<String>>,
+    /// What the last look at the devices' clocks said.
+    clocks: Mutex<clocks::Seen>,
     /// The import that comes in.
     import: Mutex<Option<import::Open>>,
     /// Wakes the upkeep.
@@ -155,6 +159,7 @@ impl<R: Registry> Service<R> {
             recent: Recent::default(),
             settings: RwLock::new(Arc::new(settings)),
             bad_configuration: Mutex::default(),
+            clocks: Mutex::default(),
             import: Mutex::default(),
             bell: Arc::default(),
         }

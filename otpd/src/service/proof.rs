@@ -25,6 +25,7 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::blank_event;
+use super::clocks;
 use super::prompt;
 use crate::keys::Keys;
 use crate::permit::Permit;
@@ -191,13 +192,10 @@ fn check_own(
             until: Some(next),
         }),
         Verdict::Wrong { .. } => Err(wrong_code(now)),
-        Verdict::ClockWentBack { .. } => Err(Failure::refused(
-            Reason::ClockWentBack,
-            format!(
-                "This box's clock went back (it is {} here); an administrator must set it right.",
-                prompt::clock(now)
-            ),
-        )),
+        Verdict::ClockWentBack { .. } => {
+            let (reason, say) = clocks::went_back(account, now);
+            Err(Failure::refused(reason, say))
+        }
         Verdict::Wait(until) => Err(locked(until, failures)),
         Verdict::Closed => Err(closed(failures)),
     }

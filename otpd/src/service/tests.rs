@@ -17,6 +17,7 @@ use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
+mod clocks;
 mod enrol;
 mod first_pass;
 mod import;
