@@ -51,14 +51,15 @@ impl ThisBox {
         (deviation.unsigned_abs() > TOLERANCE).then_some(deviation)
     }
 
-    /// Whether it says something else than another judgement, and not only the same a little more exactly.
+    /// Whether this is news after `before`: this box is found to be off, by another amount, or not any more.
     #[must_use]
-    pub fn differs_from(self, other: Self) -> bool {
-        match (self, other) {
+    pub fn is_news_after(self, before: Self) -> bool {
+        match (self, before) {
             (Self::Off { behind, .. }, Self::Off { behind: before, .. }) => {
                 behind.saturating_sub(before).unsigned_abs() > TOLERANCE
             }
-            _ => self != other,
+            (Self::Off { .. }, _) | (_, Self::Off { .. }) => true,
+            _ => false,
         }
     }
 }
@@ -161,8 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn a_judgement_that_is_only_a_step_more_exact_is_the_same() {
-        assert!(!off(90, 3).differs_from(off(60, 9)) && off(90, 3).differs_from(off(-90, 3)));
-        assert!(off(90, 3).differs_from(ThisBox::Right) && ThisBox::Right.differs_from(ThisBox::Unknown));
+    fn news_is_that_this_box_is_off_by_another_amount_or_not_any_more() {
+        assert!(off(90, 3).is_news_after(off(-90, 3)) && off(91, 3).is_news_after(off(60, 3)));
+        assert!(!off(90, 3).is_news_after(off(60, 9)), "only a step more exact");
+        for calm in [ThisBox::Right, ThisBox::Unknown] {
+            assert!(off(90, 3).is_news_after(calm) && calm.is_news_after(off(90, 3)));
+            assert!(!calm.is_news_after(ThisBox::Unknown) && !calm.is_news_after(ThisBox::Right));
+        }
     }
 }

@@ -43,14 +43,14 @@ pub(super) struct Look {
 }
 
 impl<R: Registry> Service<R> {
-    /// Compares the clocks, and records what is another than at the last look.
+    /// Compares the clocks, and records what is news since the last look.
     ///
     /// # Errors
     /// [`RegistryError`].
     pub fn compare_clocks(&self, now: UnixTime, synchronised: Option<bool>) -> Result<(), RegistryError> {
         let look = self.look_at_clocks(now, synchronised)?;
         let mut seen = self.seen();
-        if look.this_box.differs_from(seen.this_box) {
+        if look.this_box.is_news_after(seen.this_box) {
             let _ = self.registry.record_soon(box_event(look.this_box, now));
         }
         for (reading, ahead) in &look.devices_off {
@@ -176,17 +176,15 @@ fn check_devices(look: &Look) -> Check {
         })
         .collect();
     let more = look.devices_off.len().saturating_sub(named.len());
+    let devices = if look.readings == 1 { "device" } else { "devices" };
+    let used = format!("{} {devices} used in the last 7 days", look.readings);
     match look.this_box {
         _ if !named.is_empty() => {
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             check(name, "warn", &format!("{}{more}: to be set to automatic time", named.join(", ")))
         }
-        ThisBox::Unknown => {
-            let say =
-                format!("{} used in the last 7 days, too few that agree to tell anything", look.readings);
-            check(name, "ok", &say)
-        }
-        _ => check(name, "ok", &format!("{} used in the last 7 days, none is off by itself", look.readings)),
+        ThisBox::Unknown => check(name, "ok", &format!("{used}: too few that agree to compare clocks")),
+        _ => check(name, "ok", &format!("{used}, and none is off by itself")),
     }
 }
 

@@ -77,6 +77,11 @@ fn phones_that_are_all_off_by_the_same_mean_this_box() {
     let events = clock_events(&service);
     assert_eq!(events.len(), 1, "told once: {events:?}");
     assert_eq!((events[0].user.as_str(), events[0].reason.as_str()), ("-", "clock_off"));
+    reset(&service, None, now).unwrap();
+    service.compare_clocks(now, Some(false)).unwrap();
+    let events = clock_events(&service);
+    assert_eq!((events.len(), events[1].reason.as_str()), (2, "ok"), "and when it is over: {events:?}");
+    assert_eq!(warnings(&service, USER, now), [""; 0]);
 }
 
 #[test]
@@ -107,7 +112,7 @@ fn codes_of_long_ago_say_nothing() {
     let later = at(9 * 86_400);
     service.compare_clocks(later, Some(false)).unwrap();
     assert_eq!(clock_events(&service).len(), 0);
-    assert!(check_of(&service, "devices' clocks", later).1.starts_with("0 used"));
+    assert!(check_of(&service, "devices' clocks", later).1.starts_with("0 devices used"));
 }
 
 #[test]
