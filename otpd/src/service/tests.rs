@@ -310,6 +310,21 @@ fn a_clock_that_was_never_set_binds_nothing() {
 }
 
 #[test]
+fn a_pending_device_outlives_a_clock_that_is_not_set_yet() {
+    let service = plain();
+    let call = BeginParameters { name: Some("phone".into()), ..BeginParameters::default() };
+    let begun = service.begin(own(USER), &call, NOW).unwrap();
+    let phone = Phone(Key::from_base32(begun.key.expose_secret()).unwrap());
+    let confirm = |code, now| {
+        service.confirm(own(USER), &ConfirmParameters { user: None, device: "phone".into(), code }, now)
+    };
+    for _ in 0..20 {
+        assert_eq!(reason(confirm(phone.code(NOW), UnixTime(1_000_000))), Reason::ClockUnset);
+    }
+    assert!(confirm(phone.code(NOW), NOW).unwrap().first);
+}
+
+#[test]
 fn a_clock_that_went_back_is_named() {
     let service = plain();
     let phone = Phone::bind(&service, USER, NOW);
