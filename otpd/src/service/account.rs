@@ -18,7 +18,7 @@ use otpd_proto::account as wire;
 use super::Failure;
 use super::Parties;
 use super::Service;
-use super::admin::shortage;
+use super::admin::check_room;
 use super::proof::Asked;
 use super::proof::not_protected;
 use crate::clock;
@@ -66,12 +66,10 @@ impl<R: Registry> Service<R> {
 
     /// What is wrong with this box, or with a clock, that may keep the owner out.
     fn warnings(&self, account: Option<&Account>) -> Vec<String> {
-        let room = self.registry.room().ok().filter(|room| !room.has_reserve && room.free < ALMOST_NONE);
-        room.and_then(|room| shortage(&room))
-            .map(|shortage| format!("The disk of the registry has {shortage}."))
-            .into_iter()
-            .chain(self.clock_warnings(account))
-            .collect()
+        let disk = self.registry.room().ok().map(|room| check_room(&room));
+        let full = disk.filter(|disk| disk.verdict == "fail");
+        let full = full.map(|disk| format!("The disk of the registry has {}.", disk.say));
+        full.into_iter().chain(self.clock_warnings(account)).collect()
     }
 
     /// The devices of an account, a page at a time.
@@ -305,7 +303,5 @@ fn lanes(account: &Account, now: UnixTime) -> Vec<wire::Lane> {
     seen.collect()
 }
 
-/// 16 MiB.
-const ALMOST_NONE: u64 = 16 << 20;
 /// As many as surely fit into a message.
 const PAGE: u32 = 40;

@@ -116,7 +116,7 @@ impl<R: Registry> Service<R> {
             }
             Err(error) => check("registry", "fail", &error.to_string()),
         };
-        let mut checks = vec![registry, self.check_room(), self.check_configuration()];
+        let mut checks = vec![registry, self.check_disk(), self.check_configuration()];
         checks.extend(self.check_clocks(now));
         Ok(wire::Doctor { checks })
     }
@@ -133,7 +133,7 @@ impl<R: Registry> Service<R> {
     }
 
     /// Free space where the registry is: without it no code can be spent, so nobody protected can log in.
-    fn check_room(&self) -> wire::Check {
+    fn check_disk(&self) -> wire::Check {
         if let Err(error @ RegistryError::Disk(_)) = self.registry.try_disk() {
             return check(
                 "disk",
@@ -142,10 +142,7 @@ impl<R: Registry> Service<R> {
             );
         }
         match self.registry.room() {
-            Ok(room) => match shortage(&room) {
-                Some(say) => check("disk", "fail", &say),
-                None => check("disk", "ok", &format!("{} MiB left for the registry", room.free >> 20)),
-            },
+            Ok(room) => check_room(&room),
             Err(error) => check("disk", "warn", &error.to_string()),
         }
     }
@@ -195,21 +192,24 @@ fn fit(mut events: Vec<wire::Event>, tail: bool) -> wire::Audit {
     wire::Audit { events, more: !tail && fitting < found }
 }
 
-/// What is to be said of a disk that is nearly full, or so small that nothing can be set aside on it.
-pub(super) fn shortage(room: &Room) -> Option<String> {
+/// What is to be said of the room on the disk.
+pub(super) fn check_room(room: &Room) -> wire::Check {
     let left = room.free >> 20;
-    if !room.has_reserve {
-        Some(format!(
-            "only {left} MiB left and nothing in reserve; logins with a code stop when they are used up. Make room: with \
-             32 MiB free, otpd sets 16 aside again by itself"
-        ))
-    } else if room.free < LITTLE_ROOM {
-        Some(format!(
-            "only {left} MiB left, and 16 in reserve; logins with a code stop when they are used up"
-        ))
-    } else {
-        None
+    let name = "disk";
+    if room.has_reserve && room.free >= LITTLE_ROOM {
+        return check(name, "ok", &format!("{left} MiB left for the registry, and 16 in reserve"));
     }
+    if room.has_reserve {
+        let say =
+            format!("only {left} MiB left, and 16 in reserve; logins with a code stop when they are used up");
+        return check(name, "warn", &say);
+    }
+    let verdict = if room.free < ALMOST_NONE { "fail" } else { "warn" };
+    let say = format!(
+        "only {left} MiB left and nothing in reserve; logins with a code stop when they are used up. Make room: with 32 \
+         MiB free, otpd sets 16 aside by itself"
+    );
+    check(name, verdict, &say)
 }
 
 /// A line of doctor.
@@ -249,6 +249,8 @@ fn wire_event(event: StoredEvent) -> wire::Event {
 
 /// 64 MiB.
 const LITTLE_ROOM: u64 = 64 << 20;
+/// 16 MiB.
+const ALMOST_NONE: u64 = 16 << 20;
 const ACCOUNTS: u32 = 100;
 const EVENTS: u32 = 200;
 /// Bytes of one message, less its frame.

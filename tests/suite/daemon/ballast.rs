@@ -1,7 +1,11 @@
 //! The room that otpd keeps for a full disk: given up once, told loudly, made anew by itself; and disks that take
 //! nothing for other reasons.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use otpd_proto::client::ClientError;
 use otpd_tests::Daemon;
@@ -50,6 +54,19 @@ fn told(bed: &Testbed, reason: &str) -> Vec<String> {
     events.map(|event| event["detail"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The next line to syslog with these words.
+fn line(syslog: &UnixDatagram, words: &str) -> String {
+    syslog.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut buffer = [0; 2048];
+    loop {
+        let length = syslog.recv(&mut buffer).unwrap_or_else(|error| panic!("no {words:?}: {error}"));
+        let line = String::from_utf8_lossy(&buffer[..length]);
+        if line.contains(words) {
+            return line.into_owned();
+        }
+    }
+}
+
 /// What is said to somebody whose code cannot be used up.
 fn said(daemon: &Daemon, code: &str) -> String {
     let mut parameters = login("alice");
@@ -73,6 +90,9 @@ fn fill_as_otpd(bed: &Testbed) {
 #[test]
 fn on_a_full_disk_logins_go_on_at_the_cost_of_the_ballast_which_comes_back_by_itself() {
     let mut bed = on_disk_of("96m");
+    let syslog = UnixDatagram::bind(bed.path("log")).unwrap();
+    // syslogd is root's; otpd only writes to it.
+    fs::set_permissions(bed.path("log"), fs::Permissions::from_mode(0o666)).unwrap();
     bed.start();
     let (runtime, phone) = (bed.runtime(), bed.bind("alice", "phone"));
     eventually("a ballast", || is_whole(&bed));
@@ -89,6 +109,7 @@ fn on_a_full_disk_logins_go_on_at_the_cost_of_the_ballast_which_comes_back_by_it
     assert_eq!(tried(&runtime, &used), "refuse");
     eventually("an event", || told(&bed, "disk_full").len() == 1);
     assert!(told(&bed, "disk_full")[0].contains("Make room"), "{:?}", told(&bed, "disk_full"));
+    assert!(line(&syslog, "the last 16 MiB were set free").starts_with("<84>"), "a warning");
     let (verdict, say) = doctor(bed.daemon(), "disk");
     assert!(verdict == "fail" && say.contains("nothing in reserve"), "{verdict} {say}");
     assert!(warnings(bed.daemon())[0].as_str().unwrap().contains("nothing in reserve"));
@@ -98,6 +119,10 @@ fn on_a_full_disk_logins_go_on_at_the_cost_of_the_ballast_which_comes_back_by_it
     let say = said(bed.daemon(), &fresh);
     assert!(say.contains("disk") && say.contains("full") && say.contains("make room"), "{say}");
     assert_eq!(tried(&runtime, &used), UNAVAILABLE);
+    assert!(
+        line(&syslog, "nothing is left to set free").starts_with("<84>"),
+        "a warning, though it is not on disk"
+    );
     free(&bed);
     assert_eq!(tried(&runtime, &fresh), "accept");
     eventually("the ballast again", || is_whole(&bed));
@@ -112,8 +137,9 @@ fn a_small_disk_is_not_filled_with_a_ballast() {
     bed.start();
     bed.bind("alice", "phone");
     let (verdict, say) = doctor(bed.daemon(), "disk");
-    assert!(verdict == "fail" && say.contains("nothing in reserve"), "{verdict} {say}");
+    assert!(verdict == "warn" && say.contains("nothing in reserve"), "{verdict} {say}");
     assert!(!is_whole(&bed));
+    assert_eq!(warnings(bed.daemon()), json!([]));
 }
 
 #[test]
