@@ -79,7 +79,7 @@ fn a_box_that_fell_behind_is_found_out_and_set_right() {
         let status = bed.run_as("alice", "otpctl", &["--json", "status"]).ok().json();
         Some(status["warnings"].clone()).filter(|warnings| *warnings != json!([]))
     });
-    assert!(status[0].as_str().unwrap().contains("an administrator must set it"), "{status}");
+    assert!(status[0].as_str().unwrap().contains("An administrator must set it"), "{status}");
     // Set right, it no longer fits what was learned.
     let passed = passed + 10;
     clock.set(passed * 30);

@@ -92,7 +92,9 @@ impl<R: Registry> Service<R> {
     /// What the owner of an account must know of clocks, by the last look.
     pub(super) fn clock_warnings(&self, account: Option<&Account>) -> Vec<String> {
         let this_box = self.seen().this_box;
-        let mut warnings: Vec<String> = box_is_off(this_box).into_iter().collect();
+        let off = box_is_off(this_box);
+        let off = off.map(|off| format!("This box's clock is {off}. An administrator must set it."));
+        let mut warnings: Vec<String> = off.into_iter().collect();
         for device in account.into_iter().flat_map(Account::active) {
             if device.last_use.is_some()
                 && !device.parameters.counts()
@@ -127,17 +129,14 @@ pub(super) fn went_back(account: &Account, now: UnixTime) -> (Reason, String) {
     (Reason::ClockWentBack, say)
 }
 
-/// What is to be said of this box's clock, if it is off.
-pub(super) fn box_is_off(this_box: ThisBox) -> Option<String> {
+/// How far this box's clock is off, if it is: `about 90 s slow, by the codes of 3 devices`.
+fn box_is_off(this_box: ThisBox) -> Option<String> {
     let ThisBox::Off { behind, devices } = this_box else { return None };
-    let how = how_far(behind.saturating_neg());
-    Some(format!(
-        "By the codes of {devices} devices, this box's clock is about {how}; an administrator must set it."
-    ))
+    Some(format!("about {}, by the codes of {devices} devices", how_far(behind.saturating_neg())))
 }
 
 /// `60 s fast`, `90 s slow`.
-pub(super) fn how_far(ahead: i64) -> String {
+fn how_far(ahead: i64) -> String {
     format!("{} s {}", ahead.unsigned_abs(), if ahead > 0 { "fast" } else { "slow" })
 }
 
@@ -148,8 +147,7 @@ fn check_this_box(look: &Look, synchronised: Option<bool>, now: UnixTime) -> Che
             check("clock", "fail", &format!("it says {time}: it was never set; set it"))
         }
         (Some(off), _) => {
-            let say = format!("it is {time}. {off} Then run: otpctl clock-reset");
-            check("clock", "fail", &say)
+            check("clock", "fail", &format!("it is {time}: {off}. Set it, then run: otpctl clock-reset"))
         }
         (None, Some(true)) => check("clock", "ok", &format!("synchronised; it is {time}")),
         (None, Some(false)) => check(
@@ -189,10 +187,10 @@ fn check_devices(look: &Look) -> Check {
 }
 
 fn box_event(this_box: ThisBox, now: UnixTime) -> Event {
-    let (reason, detail) = match this_box {
-        ThisBox::Off { .. } => (Reason::ClockOff, box_is_off(this_box).unwrap_or_default()),
-        ThisBox::Right => (Reason::Ok, "most devices agree with this box's clock".into()),
-        ThisBox::Unknown => (Reason::Ok, "too few devices agree on the time to compare clocks".into()),
+    let (reason, detail) = match (box_is_off(this_box), this_box) {
+        (Some(off), _) => (Reason::ClockOff, format!("this box's clock is {off}")),
+        (None, ThisBox::Right) => (Reason::Ok, "most devices agree with this box's clock".into()),
+        (None, _) => (Reason::Ok, "too few devices agree on the time to compare clocks".into()),
     };
     Event { kind: Kind::Clock, ..Event::of_daemon(now, Decision::Accept, reason, Some(detail)) }
 }
