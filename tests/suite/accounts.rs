@@ -2,6 +2,7 @@
 //! hangs. Through the real otpctl.
 
 use std::fs;
+use std::process::Command;
 
 use otpd_tests::Faults;
 use otpd_tests::Output;
@@ -30,6 +31,15 @@ fn passwd(bed: &Testbed, from: &str, to: &str) {
         None => format!("{line}\n"),
     };
     fs::write(&path, text.lines().map(line).collect::<String>()).unwrap();
+}
+
+/// The system's own usermod, on the files of this system. It makes a new one; the one that is mounted gets its contents.
+fn usermod(bed: &Testbed, arguments: &[&str]) {
+    let prefix = bed.path("").display().to_string();
+    let mut command = Command::new("usermod");
+    let done = command.args(["--prefix", prefix.trim_end_matches('/')]).args(arguments).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    bed.run("cp", &[&bed.path("etc/passwd").display().to_string(), "/etc/passwd"]).ok();
 }
 
 /// What the daemon says to a code.
@@ -93,6 +103,21 @@ fn a_renamed_user_keeps_the_devices_once_root_has_said_so() {
     assert_eq!((&done["was_user"], &done["user"]), (&json!("alice"), &json!("alicia")));
     assert_eq!(answer(&bed, "alicia", &phone.code(0))["next"], "accept");
     assert_eq!(refused(&root(&bed, &["adopt", "alice", "--yes"])).0, "no_such_user");
+}
+
+#[test]
+fn usermod_itself_renumbers_and_renames() {
+    let (bed, phone, _) = bed();
+    for (step, arguments, name) in
+        [(0, ["-u", "61777", "alice"], "alice"), (1, ["-l", "alicia", "alice"], "alicia")]
+    {
+        usermod(&bed, &arguments);
+        assert_eq!(answer(&bed, name, &phone.code(step))["next"], "refuse", "{name}");
+        root(&bed, &["adopt", name, "--yes"]).ok();
+        let uid = bed.run("id", &["-u", name]).ok().stdout;
+        assert_eq!((uid.trim(), &bed.last_event(name)["uid"]), ("61777", &json!(61_777)));
+        assert_eq!(answer(&bed, name, &phone.code(step))["next"], "accept", "{name}");
+    }
 }
 
 #[test]
