@@ -10,14 +10,13 @@ use clap::ValueEnum;
 use clap_complete::Shell;
 use otpd_proto::Secret;
 
-pub(crate) mod root;
-
 use crate::help;
 use crate::qr::Rendering;
 use crate::when::Since;
 
 mod codes;
 mod resync;
+pub(crate) mod root;
 
 pub(crate) use codes::Codes;
 pub(crate) use codes::NewCodes;

@@ -53,7 +53,8 @@ impl Ballast {
             // A quota, which the free room says nothing of.
             self.give_up();
         }
-        made.map(|()| true)
+        // It may have been given up while it was made.
+        made.map(|()| self.is_whole())
     }
 
     /// Deletes it. Returns whether it took up any room.

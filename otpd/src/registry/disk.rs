@@ -178,9 +178,12 @@ fn keep(disk: &Disk, writer: &Writer, stopping: &AtomicBool) {
         if let Some(news) = news {
             let _ = writer.record_soon(news.event(clock::now()));
         }
-        match pause {
-            Some(pause) => thread::park_timeout(pause),
-            None => thread::park(),
+        if pause.is_none() {
+            // Given up, it is not made anew at once: whoever needed the room is to have it.
+            thread::park();
+        }
+        if !stopping.load(Ordering::Acquire) {
+            thread::park_timeout(pause.unwrap_or(SOON));
         }
     }
 }

@@ -402,3 +402,6 @@ const SLOW_LINGER_SHARE: f32 = 0.75;
 /// Shorter than this, waiting costs more than the commit that it spares.
 const LEAST_LINGER: Duration = Duration::from_micros(100);
 const LONGEST_LINGER: Duration = Duration::from_millis(15);
+
+#[cfg(test)]
+mod tests;
