@@ -17,6 +17,7 @@ use crate::when::Since;
 
 mod codes;
 mod resync;
+pub(crate) mod root;
 
 pub(crate) use codes::Codes;
 pub(crate) use codes::NewCodes;
@@ -110,6 +111,24 @@ pub(crate) enum Command {
     /// Prints a code to read out to them. They type it at a login in place of a code, once and within 10 minutes, and
     /// bind a device then.
     EnrolCode(EnrolCode),
+    /// Let an account follow a user who was renamed or renumbered (root)
+    ///
+    /// An account belongs to a name and a uid. After `usermod -l` or `usermod -u` they no longer fit, and the user is
+    /// refused. Be sure that it is the same person: somebody new with an old name or an old uid is not, and for them
+    /// there is `otpctl reset`.
+    Adopt(root::Adopt),
+    /// Retire the accounts of users who are gone (root)
+    ///
+    /// Gone are those for whose name and for whose uid the system has no user. How long that is so, otpd does not
+    /// know: look at the list. If the user database does not answer about all of them, nothing is done.
+    Prune(root::Prune),
+    /// Let right codes in again after this machine's clock was wrong (root)
+    ///
+    /// Set the clock right first. A code counts once, and only later ones after it: if codes were used while the clock
+    /// was ahead, none is accepted until that time has come. This sets such devices back to now, and forgets what was
+    /// learned of how far off their clocks are, if that is more than one step. Codes of the time that is set back could
+    /// be used again.
+    ClockReset(root::ClockReset),
     /// List protected accounts (administrators)
     Accounts(Accounts),
     /// Read the audit log (administrators)

@@ -8,8 +8,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 mod accounts;
+mod adopt;
 mod audit;
 mod bind;
+mod clock_reset;
 mod codes;
 mod confirm;
 mod devices;
@@ -21,6 +23,7 @@ mod import;
 mod man;
 mod proof;
 mod protection;
+mod prune;
 mod resync;
 mod status;
 mod verify;
@@ -48,6 +51,9 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Codes(codes) => codes::codes(session, codes),
         Command::Reset(reset) => protection::reset(session, reset),
         Command::EnrolCode(enrol) => enrol::code(session, enrol),
+        Command::Adopt(adopt) => adopt::adopt(session, adopt),
+        Command::Prune(prune) => prune::prune(session, prune),
+        Command::ClockReset(reset) => clock_reset::clock_reset(session, reset),
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) if audit.verify => verify::verify(session, audit.head),
         Command::Audit(audit) => audit::read(session, audit),

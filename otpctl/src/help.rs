@@ -90,7 +90,8 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"user\", \"protected\", \"requirement\": {\"state\", \"since\", \"why\"},\n\
                \x20\"active_devices\", \"pending_devices\",\n\
                \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
-               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"now\", \"clock_synchronised\"}\n\
+               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"now\", \"clock_synchronised\",\n\
+               \x20\"warnings\": [TEXT]}\n\
                state is required, exempt or optional; lane is local, known, unknown or own.\n\
                recovery_codes are those that are left; rebind_until is null but after a\n\
                login by one: until then changes need no code.",
@@ -185,6 +186,39 @@ pub(crate) const PAGES: &[Page] = &[
         arguments: &[],
         examples: &[("sudo otpctl enrol-code alice", "alice must have a device and has none")],
         json: "{\"enrol_code\", \"expires\"}, in Unix seconds.",
+    },
+    Page {
+        command: "adopt",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl adopt alice", "alice was renamed, or got another uid"),
+            ("sudo otpctl adopt alice --dry-run", "look what would change"),
+        ],
+        json: "{\"was_user\", \"was_uid\", \"user\", \"uid\", \"active_devices\", \"last_used\",\n\
+               \x20\"changed\"}\n\
+               changed is false if there is nothing to do.",
+    },
+    Page {
+        command: "prune",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl prune --dry-run", "see whose users are gone"),
+            ("sudo otpctl prune", "retire their accounts, after a question"),
+        ],
+        json: "{\"accounts\": [ACCOUNT], \"pruned\", \"retired\"}\n\
+               ACCOUNT is as `otpctl accounts` prints it; pruned counts accounts, retired\n\
+               devices; exits with 1 if somebody came back in between.",
+    },
+    Page {
+        command: "clock-reset",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl clock-reset --dry-run", "see who is concerned"),
+            ("sudo otpctl clock-reset", "everybody, after a question"),
+            ("sudo otpctl clock-reset alice", "alice's devices"),
+        ],
+        json: "{\"accounts\": [USER], \"devices\", \"now\", \"clock_synchronised\"}\n\
+               devices counts those that were set back.",
     },
     Page {
         command: "accounts",

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
+use otpd_core::event::Reason;
 use otpd_core::name::Uid;
 use otpd_core::throttle::Lane;
 use syslog::Facility;
@@ -59,7 +60,11 @@ impl Syslog {
 
     /// Sends an event.
     pub fn event(&self, event: &Event) {
-        let level = if event.decision == Decision::Refuse { Level::Notice } else { Level::Info };
+        let level = match event.decision {
+            _ if matches!(event.reason, Reason::DiskFull | Reason::ClockOff) => Level::Warning,
+            Decision::Refuse => Level::Notice,
+            Decision::Accept | Decision::NotRequired => Level::Info,
+        };
         self.line(level, line(event));
     }
 

@@ -132,6 +132,10 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         admin::IMPORT_COMMIT => with(raw, |p| Faulty { interface, result: s.import_commit(peer, &p, now) }),
         admin::IMPORT_STEP => with(raw, |p| Faulty { interface, result: s.import_step(peer, &p, now) }),
         admin::IMPORT_DROP => with(raw, |p| Faulty { interface, result: s.import_drop(peer, &p, now) }),
+        admin::ADOPT => with(raw, |p| Faulty { interface, result: s.adopt(peer, &p, now) }),
+        admin::GONE => with(raw, |p| Faulty { interface, result: s.gone(peer, &p, now) }),
+        admin::PRUNE => with(raw, |p| Faulty { interface, result: s.prune_account(peer, &p, now) }),
+        admin::CLOCK_RESET => with(raw, |p| Faulty { interface, result: s.clock_reset(peer, &p, now) }),
         admin::EXPORT => with(raw, |p| Faulty { interface, result: s.export(peer, &p, now) }),
         _ => error(service::METHOD_NOT_FOUND, &json!({"method": name})),
     }

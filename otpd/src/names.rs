@@ -140,6 +140,21 @@ impl Names {
         self.ask(move || person(uid.as_u32(), &groups))
     }
 
+    /// Whether there is positively neither a user of this name nor one of this number. What else counts as "not there",
+    /// an error number that says so, is no answer here: modules give it as well while their server is away.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn are_gone(&self, known: &Identity) -> Result<bool, NoAnswer> {
+        let known = known.clone();
+        self.ask(move || {
+            let failed = |errno: Errno| NoAnswer::Failed(errno.desc().to_owned());
+            let by_name = User::from_name(known.name.as_str()).map_err(failed)?;
+            let by_uid = User::from_uid(nix::unistd::Uid::from_raw(known.uid.as_u32())).map_err(failed)?;
+            Ok(by_name.is_none() && by_uid.is_none())
+        })
+    }
+
     /// The number of a group, given by name or by number; `None` if there is positively no such group.
     ///
     /// # Errors
@@ -290,6 +305,16 @@ mod tests {
         );
         for nobody in ["no-such-user-here", "", "a:b", "root\n", "ROOT", "0", "root@example.org"] {
             assert_eq!(names.by_name(nobody, Groups::default()).unwrap(), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn gone_is_who_has_neither_name_nor_number() {
+        let names = Names::start().unwrap();
+        let who = |uid, name| Identity { uid: Uid::new(uid).unwrap(), name: AccountName::new(name).unwrap() };
+        assert!(names.are_gone(&who(3_999_999_999, "no-such-user-here")).unwrap());
+        for here in [who(0, "root"), who(0, "no-such-user-here"), who(3_999_999_999, "root")] {
+            assert!(!names.are_gone(&here).unwrap(), "{here:?}");
         }
     }
 

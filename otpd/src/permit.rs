@@ -61,6 +61,12 @@ pub enum Request {
     Import,
     /// Give out every key.
     Export,
+    /// Give an account to whom its name or uid belongs now.
+    Adopt,
+    /// List and retire accounts whose users are gone.
+    Prune,
+    /// Forget what was noted while this box's clock was wrong.
+    ClockReset,
 }
 
 /// The account's state, as far as it matters.
@@ -127,7 +133,10 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::Verify
                 | Q::Doctor
                 | Q::Import
-                | Q::Export,
+                | Q::Export
+                | Q::Adopt
+                | Q::Prune
+                | Q::ClockReset,
                 _,
             ) => Permit::Never,
         },
@@ -145,6 +154,10 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             // Keys pass through these: not for a code that somebody may have taken. And whether the log is whole is
             // asked about administrators too.
             Q::Import | Q::Export | Q::Verify => Permit::Never,
+            // Whoever could make users and give them accounts would have the protection of anybody.
+            Q::Adopt | Q::Prune => Permit::Never,
+            // Codes that were used could be used again.
+            Q::ClockReset => Permit::Never,
         },
         Role::AdminOnRoot => match request {
             Q::Status | Q::Devices => Permit::Free,
@@ -159,7 +172,7 @@ mod tests {
     use super::*;
 
     const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 20] = [
+    const REQUESTS: [Request; 23] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -180,6 +193,9 @@ mod tests {
         Request::Doctor,
         Request::Import,
         Request::Export,
+        Request::Adopt,
+        Request::Prune,
+        Request::ClockReset,
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
@@ -206,7 +222,10 @@ mod tests {
             Verify         FFF --- --- --- ---
             Doctor         FFF --- FFF --- ---
             Import         FFF --- --- --- ---
-            Export         FFF --- --- --- ---";
+            Export         FFF --- --- --- ---
+            Adopt          FFF --- --- --- ---
+            Prune          FFF --- --- --- ---
+            ClockReset     FFF --- --- --- ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

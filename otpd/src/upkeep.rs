@@ -1,5 +1,6 @@
 //! What is done now and then, off every login's path: old events leave the audit log and its head goes to syslog,
-//! decided imports are completed if whoever began them is gone, and what was dropped is swept away.
+//! decided imports are completed if whoever began them is gone, what was dropped is swept away, and the clocks of devices
+//! are compared with this box's.
 
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -55,6 +56,7 @@ impl Upkeep {
             loop {
                 prune(&service, bell);
                 heads.announce(&service);
+                compare_clocks(&service);
                 if bell.wanted_within(look_after_imports(&service, bell, &mut seen)) {
                     return;
                 }
@@ -151,6 +153,12 @@ fn prune<R: Registry>(service: &Service<R>, bell: &Bell) {
     }
     if removed > 0 {
         service.record_pruned(clock::now(), removed);
+    }
+}
+
+fn compare_clocks<R: Registry>(service: &Service<R>) {
+    if let Err(error) = service.compare_clocks(clock::now(), clock::is_synchronised()) {
+        log::warn!("the clocks of devices cannot be compared: {error}");
     }
 }
 

@@ -4,16 +4,20 @@
 //! Nothing here touches the host's /etc, /home or /run: everything happens in a mount namespace of its own, which is
 //! gone when the test is, however it ends.
 
+mod box_clock;
 mod build;
 mod daemon;
+mod faults;
 pub mod pam;
 mod python;
 mod testbed;
 mod token;
 mod vsftpd;
 
+pub use box_clock::BoxClock;
 pub use build::Programs;
 pub use daemon::Daemon;
+pub use faults::Faults;
 pub use python::python;
 pub use testbed::Output;
 pub use testbed::PASSWORD;

@@ -135,6 +135,18 @@ impl Testbed {
         Ok(())
     }
 
+    /// Starts the daemon under another program, such as `env`, which becomes it.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_under(&mut self, words: &[&str]) {
+        let (program, words) = words.split_first().expect("a program");
+        let mut command = self.command(program);
+        command.args(words).arg(self.path("bin/otpd")).arg("--config").arg(self.path("otpd.toml"));
+        let started = Daemon::start(command, &self.runtime());
+        self.daemon = Some(started.unwrap_or_else(|said| panic!("otpd does not start: {said}")));
+    }
+
     /// The daemon.
     ///
     /// # Panics

@@ -3,6 +3,8 @@
 
 #[path = "daemon/activation.rs"]
 mod activation;
+#[path = "daemon/ballast.rs"]
+mod ballast;
 #[path = "daemon/chain.rs"]
 mod chain;
 #[path = "daemon/configuration.rs"]

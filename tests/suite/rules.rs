@@ -289,7 +289,8 @@ fn a_renumbered_user_is_refused_until_root_clears_it() {
     let answer = json!({"login": {"user": "alice", "service": "sshd"}, "answer": phone.code(0)});
     let step = bed.daemon().login("org.otpd.Login.Answer", &answer).unwrap()["step"].clone();
     assert_eq!(step["next"], "refuse");
-    assert!(step["say"].as_str().unwrap().contains("otpctl reset alice"), "{step}");
+    let say = step["say"].as_str().unwrap();
+    assert!(say.contains("otpctl reset alice") && say.contains("otpctl adopt alice"), "{step}");
     assert_eq!(bed.last_event("alice")["reason"], "identity_conflict");
     bed.run("otpctl", &["reset", "alice", "--yes"]).ok();
     let start = json!({"login": {"user": "alice", "service": "sshd"}});

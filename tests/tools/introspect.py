@@ -130,6 +130,15 @@ def carry_over(admin, user, key):
     assert [entry["key"] for entry in admin.Export()["entries"]] == [key, other]
 
 
+def remove_user(user):
+    """In place: the file may be mounted over /etc/passwd."""
+    with open("/etc/passwd", "r+") as passwd:
+        others = [line for line in passwd if not line.startswith(f"{user}:")]
+        passwd.seek(0)
+        passwd.writelines(others)
+        passwd.truncate()
+
+
 def log_in(connection, user, key, recovery_code):
     login = {"user": user, "service": "sshd", "rhost": "192.0.2.7", "tty": "ssh"}
     good = code(key, 0)
@@ -179,5 +188,13 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert admin.Reset(user=user)["retired"] == 0
     assert error_of(admin.EnrolCode, user=user).parameters()["reason"] == "optional"
     assert len(admin.EnrolCode(user=required)["enrol_code"]) == len("ABCD-EFGH")
+    assert admin.ClockReset(user=user)["accounts"] == []
+    assert admin.Adopt(user=user)["changed"] is False
+    assert admin.Gone()["accounts"] == []
+    gone = next(account for account in admin.Accounts()["accounts"] if account["user"] == user)
+    assert error_of(admin.Prune, gone["user"], gone["uid"]).parameters()["reason"] == "user_exists"
+    remove_user(user)
+    assert admin.Gone()["accounts"][0]["user"] == user
+    assert admin.Prune(gone["user"], gone["uid"])["retired"] == 0
 
 print(json.dumps({"described": described, "called": called}))

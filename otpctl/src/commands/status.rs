@@ -12,12 +12,15 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
 use crate::output::line::Tone;
+use crate::output::line::wrap;
 use crate::when::Clock;
 
 /// Shows the state of an account.
 pub(crate) fn status(session: &Session, user: Option<String>) -> Result<Exit, Failure> {
     let status = fetch(session, user.clone())?;
-    session.output.result(&status, || text(&status, user.as_deref(), &Clock::read()))?;
+    session
+        .output
+        .result(&status, || text(&status, user.as_deref(), &Clock::read(), session.output.size()))?;
     Ok(Exit::Ok)
 }
 
@@ -26,7 +29,8 @@ pub(crate) fn fetch(session: &Session, user: Option<String>) -> Result<Status, F
     session.calls.call(account::STATUS, &StatusParameters { user })
 }
 
-fn text(status: &Status, user: Option<&str>, clock: &Clock) -> Vec<Line> {
+fn text(status: &Status, user: Option<&str>, clock: &Clock, size: Option<(usize, usize)>) -> Vec<Line> {
+    let width = size.map_or(usize::MAX, |(columns, _)| columns.max(30));
     let headline = Line::new().then(Tone::Strong, &status.user).plain(": login protection is ");
     let mut lines = vec![
         if status.protected { headline.then(Tone::Good, "on") } else { headline.then(Tone::Warn, "off") },
@@ -40,6 +44,10 @@ fn text(status: &Status, user: Option<&str>, clock: &Clock) -> Vec<Line> {
     }
     lines.extend(status.rebind_until.map(|until| fact("Rebind").append(rebind(until, clock))));
     lines.push(fact("Clock").append(time(status, clock)));
+    for warning in &status.warnings {
+        lines.push(Line::new());
+        lines.extend(wrap(warning, width).into_iter().map(|words| Line::new().then(Tone::Bad, words)));
+    }
     if let Some(next) = advice(status) {
         lines.push(Line::new());
         lines.push(format!("{next}{}", user.map(|user| format!(" {user}")).unwrap_or_default()).into());

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "bind",
     "confirm",
     "status",
@@ -19,6 +19,9 @@ const COMMANDS: [&str; 21] = [
     "codes new",
     "reset",
     "enrol-code",
+    "adopt",
+    "prune",
+    "clock-reset",
     "accounts",
     "audit",
     "import oath",

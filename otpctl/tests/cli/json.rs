@@ -19,7 +19,9 @@ fn keys(value: &Value) -> Vec<&str> {
 fn every_command_prints_one_object_of_its_shape() {
     let account = json!({"user": "alice", "uid": 1000, "protected": true, "active_devices": 1,
         "last_used": null, "locked": false});
-    let cases: [(&[&str], Value, &[&str]); 12] = [
+    let adopted = json!({"was_user": "alice", "was_uid": 1, "user": "alice", "uid": 2, "active_devices": 1,
+        "last_used": null, "changed": true});
+    let cases: [(&[&str], Value, &[&str]); 15] = [
         (&["bind", "--begin"], begun(), &["device", "expires", "key", "name", "uri"]),
         (
             &["confirm", "1", "123456"],
@@ -42,6 +44,7 @@ fn every_command_prints_one_object_of_its_shape() {
                 "recovery_codes",
                 "requirement",
                 "user",
+                "warnings",
             ],
         ),
         (&["devices"], json!({"devices": [device(&json!({}))], "more": false}), &["devices"]),
@@ -50,6 +53,21 @@ fn every_command_prints_one_object_of_its_shape() {
         (&["unlock"], json!({"opened": ["local"]}), &["opened"]),
         (&["codes", "left"], status(&json!({})), &["left"]),
         (&["reset", "alice", "--yes"], json!({"retired": 2}), &["retired"]),
+        (
+            &["adopt", "alice", "--yes"],
+            adopted,
+            &["active_devices", "changed", "last_used", "uid", "user", "was_uid", "was_user"],
+        ),
+        (
+            &["prune", "--dry-run"],
+            json!({"accounts": [account], "next": null}),
+            &["accounts", "pruned", "retired"],
+        ),
+        (
+            &["clock-reset", "--yes"],
+            json!({"accounts": ["alice"], "devices": 1, "next": null, "now": 1, "clock_synchronised": true}),
+            &["accounts", "clock_synchronised", "devices", "now"],
+        ),
         (&["accounts"], json!({"accounts": [account], "more": false}), &["accounts"]),
         (&["audit"], json!({"events": [], "more": false}), &["events"]),
         (&["man"], json!({}), &["manual"]),

@@ -5,9 +5,13 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, which is what it is for")]
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bind;
+#[cfg(test)]
+mod clock_reset;
 #[cfg(test)]
 mod codes;
 #[cfg(test)]

@@ -271,7 +271,7 @@ pub(crate) fn status(changes: &Value) -> Value {
     let mut status = json!({"user": "alice", "protected": true,
         "requirement": {"state": "optional", "since": null, "why": ""}, "active_devices": 2,
         "pending_devices": 0, "lanes": [], "recovery_codes": [1, 2, 4, 5, 6, 7, 8, 9, 10], "rebind_until": null,
-        "now": 1_700_000_000, "clock_synchronised": true});
+        "now": 1_700_000_000, "clock_synchronised": true, "warnings": []});
     status.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     status
 }

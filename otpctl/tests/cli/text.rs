@@ -31,13 +31,15 @@ fn trouble_is_named_with_what_to_do() {
         {"lane": "unknown", "failures": 100, "until": null, "closed": true},
     ]);
     let requirement = json!({"state": "required", "since": null, "why": "group wheel"});
-    let changes = json!({"lanes": lanes, "requirement": requirement, "clock_synchronised": false});
+    let changes = json!({"lanes": lanes, "requirement": requirement, "clock_synchronised": false,
+        "warnings": ["The disk is full."]});
     let daemon = Daemon::saying(reply(&status(&changes)));
     let ended = daemon.run(&["status", "alice"]);
     assert!(ended.out.contains("on this machine: 4 wrong codes, next try in 50 min, at "), "{}", ended.out);
     assert!(ended.out.contains("from unknown addresses: 100 wrong codes, closed"), "{}", ended.out);
     assert!(ended.out.contains("Required  yes (group wheel)"), "{}", ended.out);
     assert!(ended.out.contains("not synchronised"), "{}", ended.out);
+    assert!(ended.out.contains("\n\nThe disk is full.\n\n"), "{}", ended.out);
     assert!(ended.out.ends_with(": otpctl unlock alice\n"), "{}", ended.out);
     assert_eq!(daemon.calls(), [("Account.Status".to_owned(), json!({"user": "alice"}))]);
 }

@@ -358,6 +358,15 @@ impl Account {
         Ok(id)
     }
 
+    /// Forgets what was noted while our clock was wrong: of the active devices, as [`Device::forget_clock`] says, and a
+    /// grace that would only begin in the time to come. Returns the names of the devices.
+    pub fn forget_clock(&mut self, now: UnixTime) -> Vec<DeviceName> {
+        self.grace_since = self.grace_since.map(|since| since.min(now));
+        let active = self.devices.iter_mut().filter(|device| device.is_active());
+        let forgetful = active.filter_map(|device| device.forget_clock(now).then(|| device.name.clone()));
+        forgetful.collect()
+    }
+
     /// Retires every device, voids the recovery codes and forgets the throttle. Returns how many were active.
     pub fn retire_all(&mut self, now: UnixTime, by: &str) -> u32 {
         let active = u32::try_from(self.active().count()).unwrap_or(u32::MAX);

@@ -347,7 +347,7 @@ fn offset_seconds(account: &Account, id: DeviceId, step: Step, now: UnixTime) ->
 
 /// Steps before and after a device's own clock whose codes are accepted. RFC 6238 (5.2) recommends one step for the
 /// way and slow fingers; phones and boxes are off by some seconds each, hence one on either side.
-const WINDOW: i64 = 1;
+pub const WINDOW: i64 = 1;
 
 /// Codes of a device that counts among which two in a row are looked for: a token that is pressed in a pocket now and then
 /// is found again (RFC 4226, 7.4), and a pair is guessed with odds of 99 in 10^12, far below those of one code.

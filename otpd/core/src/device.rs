@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::check::WINDOW;
 use crate::name::DeviceName;
 use crate::time::Step;
 use crate::time::UnixTime;
@@ -154,10 +155,93 @@ impl Device {
         self.last_step = self.last_step.max(Some(step));
     }
 
+    /// Seconds that its clock was ahead of ours at its last accepted code, in whole steps.
+    #[must_use]
+    pub fn offset(&self) -> i64 {
+        let steps = i64::from(self.drift).saturating_add(self.leaning.into());
+        steps.saturating_mul(self.parameters.period().into())
+    }
+
+    /// Forgets what it learned while our clock was wrong: a drift of more than one step, and spent steps that no code of
+    /// now can reach. Codes of those steps could be accepted again, once. One that counts has no clock. Returns whether
+    /// there was anything of it.
+    pub fn forget_clock(&mut self, now: UnixTime) -> bool {
+        if self.parameters.counts() {
+            return false;
+        }
+        let furthest = now.step(self.parameters.period()).at(WINDOW);
+        let was_ahead = self.last_step > furthest;
+        let was_drifting = i64::from(self.drift).abs() > WINDOW;
+        if was_ahead {
+            self.last_step = furthest;
+        }
+        if was_drifting {
+            (self.drift, self.leaning) = (0, 0);
+        }
+        was_ahead || was_drifting
+    }
+
     /// Takes an active device out of use for good. The sealed key goes too; the row stays.
     pub fn retire(&mut self, now: UnixTime, by: &str) {
         let State::Active { since } = self.state else { return };
         self.state = State::Retired { activated: Some(since), at: now, by: by.to_owned() };
         self.key = SealedKey(Vec::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime(30_000);
+
+    fn device(drift: i8, last_step: Option<u64>) -> Device {
+        Device {
+            id: DeviceId(1),
+            name: DeviceName::new("phone").unwrap(),
+            state: State::Active { since: UnixTime(0) },
+            key: SealedKey(Vec::new()),
+            parameters: Parameters::default(),
+            drift,
+            leaning: -1,
+            last_step: last_step.map(Step),
+            needs_resync: false,
+            created: UnixTime(0),
+            created_by: String::new(),
+            created_from: String::new(),
+            last_use: None,
+        }
+    }
+
+    #[test]
+    fn the_offset_is_that_of_the_last_code() {
+        let mut device = device(0, None);
+        device.leaning = 0;
+        for (step, offset) in [(1000, 0), (1001, 30), (1001, 30), (1002, 60), (1002, 60), (1001, 30)] {
+            device.spend(Step(step), NOW);
+            assert_eq!(device.offset(), offset, "{step}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_right_clock_could_not_have_left_is_forgotten() {
+        let forgotten = |drift, last_step| {
+            let mut device = device(drift, last_step);
+            let any = device.forget_clock(NOW);
+            (any, device.drift, device.leaning, device.last_step.map(|step| step.0))
+        };
+        assert_eq!(forgotten(0, None), (false, 0, -1, None));
+        assert_eq!(forgotten(1, Some(1001)), (false, 1, -1, Some(1001)));
+        assert_eq!(forgotten(-1, Some(1002)), (true, -1, -1, Some(1001)));
+        assert_eq!(forgotten(2, Some(999)), (true, 0, 0, Some(999)));
+        assert_eq!(forgotten(-2, Some(u64::MAX)), (true, 0, 0, Some(1001)));
+    }
+
+    #[test]
+    fn one_that_counts_has_nothing_to_forget() {
+        let mut token = device(0, Some(u64::MAX));
+        token.parameters = Parameters::counting(crate::totp::Algorithm::Sha1, 6).unwrap();
+        let before = token.clone();
+        assert!(!token.forget_clock(NOW) && token == before);
     }
 }

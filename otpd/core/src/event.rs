@@ -39,6 +39,14 @@ pub enum Kind {
     Import,
     /// Keys were given out.
     Export,
+    /// An account was given to whom its name or uid belongs now.
+    Adopt,
+    /// An account was retired whose user is gone.
+    Prune,
+    /// The clocks were compared, and it is another one now that is off, or none.
+    Clock,
+    /// What was noted while this box's clock was wrong was forgotten.
+    ClockReset,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -64,6 +72,10 @@ impl Kind {
             Self::Read => "read",
             Self::Import => "import",
             Self::Export => "export",
+            Self::Adopt => "adopt",
+            Self::Prune => "prune",
+            Self::Clock => "clock",
+            Self::ClockReset => "clock_reset",
             Self::Daemon => "daemon",
         }
     }
@@ -111,10 +123,18 @@ pub enum Reason {
     ClockWentBack,
     /// The clock is older than this program.
     ClockUnset,
+    /// A clock is off: this box's, or that of the device.
+    ClockOff,
     /// Nobody of that name.
     NoSuchUser,
     /// The name or uid belongs to another account's row.
     IdentityConflict,
+    /// The registry has no account of that user.
+    NoSuchAccount,
+    /// More than one account could be meant, or more than one user.
+    Ambiguous,
+    /// The user exists.
+    UserExists,
     /// The account is not protected though it must be.
     NotProtected,
     /// Not required of this account.
@@ -151,6 +171,8 @@ pub enum Reason {
     PendingExpired,
     /// The configuration was to be reloaded and is wrong.
     BadConfiguration,
+    /// The disk that the registry is on is full.
+    DiskFull,
     /// No such import, or it is decided already.
     NoSuchImport,
     /// Something in an import is wrong, so none of it is taken.
@@ -176,8 +198,12 @@ impl Reason {
             Self::Locked => "locked",
             Self::ClockWentBack => "clock_went_back",
             Self::ClockUnset => "clock_unset",
+            Self::ClockOff => "clock_off",
             Self::NoSuchUser => "no_such_user",
             Self::IdentityConflict => "identity_conflict",
+            Self::NoSuchAccount => "no_such_account",
+            Self::Ambiguous => "ambiguous",
+            Self::UserExists => "user_exists",
             Self::NotProtected => "not_protected",
             Self::Optional => "optional",
             Self::Grace => "grace",
@@ -196,6 +222,7 @@ impl Reason {
             Self::LastDeviceRequired => "last_device_required",
             Self::PendingExpired => "pending_expired",
             Self::BadConfiguration => "bad_configuration",
+            Self::DiskFull => "disk_full",
             Self::NoSuchImport => "no_such_import",
             Self::ImportHasProblems => "import_has_problems",
             Self::ImportUnfinished => "import_unfinished",
@@ -232,4 +259,25 @@ pub struct Event {
     pub lane: Option<Lane>,
     /// Anything else worth knowing, for administrators only.
     pub detail: Option<String>,
+}
+
+impl Event {
+    /// One of the daemon's own, which is about no account.
+    #[must_use]
+    pub fn of_daemon(at: UnixTime, decision: Decision, reason: Reason, detail: Option<String>) -> Self {
+        Self {
+            at,
+            user: "-".to_owned(),
+            uid: None,
+            actor: "otpd".to_owned(),
+            kind: Kind::Daemon,
+            decision,
+            reason,
+            service: None,
+            address: None,
+            device: None,
+            lane: None,
+            detail,
+        }
+    }
 }

@@ -9,6 +9,7 @@
 pub mod account;
 pub mod chain;
 pub mod check;
+pub mod clocks;
 pub mod code;
 mod crockford;
 pub mod device;

@@ -6,11 +6,13 @@ use crate::account::AccountId;
 use crate::chain::Link;
 use crate::chain::Passed;
 use crate::chain::Walk;
+use crate::clocks::Reading;
 use crate::device::Device;
 use crate::device::DeviceId;
 use crate::event::Event;
 use crate::name::AccountName;
 use crate::name::Identity;
+use crate::name::Uid;
 use crate::staging::ImportId;
 use crate::staging::Progress;
 use crate::staging::Staged;
@@ -36,6 +38,21 @@ pub enum RegistryError {
     /// The store cannot be read or written.
     #[error("the registry is unavailable: {0}")]
     Unavailable(String),
+    /// The disk that the store is on fails, or nobody may write on it.
+    #[error("the disk that holds the registry fails: {0}")]
+    Disk(String),
+    /// The disk that the store is on is full, and so much so that no reserve helps.
+    #[error("the disk that holds the registry is full")]
+    Full,
+}
+
+/// How much can still be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes left where the registry is kept.
+    pub free: u64,
+    /// Whether more is set aside for when those are used up.
+    pub has_reserve: bool,
 }
 
 /// One line of the list of accounts.
@@ -49,6 +66,29 @@ pub struct Summary {
     pub last_used: Option<UnixTime>,
     /// Whether a lane is closed.
     pub locked: bool,
+}
+
+/// An account as it is stored, whoever it belongs to now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its number.
+    pub account: AccountId,
+    /// Whose uid it has; none if that was set free for somebody else.
+    pub uid: Option<Uid>,
+    /// Whose name it has.
+    pub name: Option<AccountName>,
+    /// Active devices.
+    pub active_devices: u32,
+    /// The last accepted code.
+    pub last_used: Option<UnixTime>,
+}
+
+impl Claim {
+    /// Whether it has this name and this uid.
+    #[must_use]
+    pub fn is_of(&self, who: &Identity) -> bool {
+        self.uid == Some(who.uid) && self.name.as_ref() == Some(&who.name)
+    }
 }
 
 /// An event as read back: words, so that a log written by another version stays readable.
@@ -112,6 +152,9 @@ pub struct Walked {
 ///
 /// A change has one account to itself from before it is read until it is durable: of two changes of one account the
 /// second sees what the first wrote. What is returned is on disk.
+///
+/// What decides a change can be cloned: if the disk turns out to be full at the commit, all of it is undone, the reserve
+/// is given up, and the clone decides anew.
 pub trait Registry: Send + Sync + 'static {
     /// The account of `who`, as last committed; `None` if neither name nor uid is known.
     ///
@@ -132,7 +175,7 @@ pub trait Registry: Send + Sync + 'static {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static;
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static;
 
     /// Changes the account of `who`, made first if there is none.
     ///
@@ -141,7 +184,7 @@ pub trait Registry: Send + Sync + 'static {
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static;
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static;
 
     /// Records an event that changes no account, as durably and as slowly as a change.
     ///
@@ -161,6 +204,19 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError::Unavailable`].
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError>;
 
+    /// The accounts that this name or this uid leads to: none, one, or two.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn claims(&self, who: &Identity) -> Result<Vec<Claim>, RegistryError>;
+
+    /// Gives an account to somebody under whose name or uid it is no longer found. Returns whether it was still as
+    /// `from` says; if not, nothing changed.
+    ///
+    /// # Errors
+    /// [`RegistryError`]: a conflict if that name or uid has another account.
+    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError>;
+
     /// Accounts by name, behind `after`.
     ///
     /// # Errors
@@ -177,6 +233,13 @@ pub trait Registry: Send + Sync + 'static {
         after: Option<DeviceId>,
         limit: u32,
     ) -> Result<Vec<Device>, RegistryError>;
+
+    /// How far active devices with a clock were off at their last accepted code, of those that had one since `since` the
+    /// last `most`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn readings(&self, since: UnixTime, most: u32) -> Result<Vec<Reading>, RegistryError>;
 
     /// Events, oldest first.
     ///
@@ -247,7 +310,7 @@ pub trait Registry: Send + Sync + 'static {
         apply: F,
     ) -> Result<Option<Progress>, RegistryError>
     where
-        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static;
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Clone + Send + 'static;
 
     /// The oldest import that is decided and not completed.
     ///
@@ -273,11 +336,17 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError::Unavailable`].
     fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError>;
 
-    /// Bytes left where the registry is kept.
+    /// How much can still be written.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    fn room(&self) -> Result<u64, RegistryError>;
+    fn room(&self) -> Result<Room, RegistryError>;
+
+    /// Tries whether the disk takes anything.
+    ///
+    /// # Errors
+    /// [`RegistryError::Full`] or [`RegistryError::Disk`].
+    fn try_disk(&self) -> Result<(), RegistryError>;
 
     /// Looks for damage. `Ok(None)` is none found.
     ///

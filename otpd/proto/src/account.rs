@@ -130,6 +130,8 @@ pub struct Status {
     pub now: i64,
     /// Whether the kernel says its clock follows a source; absent if it does not say.
     pub clock_synchronised: Option<bool>,
+    /// For the person: what is wrong with this box, or with a clock, that may keep them out.
+    pub warnings: Vec<String>,
 }
 
 /// Parameters of `Devices`.

@@ -32,6 +32,14 @@ pub const IMPORT_STEP: &str = "org.otpd.Admin.ImportStep";
 pub const IMPORT_DROP: &str = "org.otpd.Admin.ImportDrop";
 /// Gives out the keys of active devices.
 pub const EXPORT: &str = "org.otpd.Admin.Export";
+/// Gives an account to whom its name or uid belongs now.
+pub const ADOPT: &str = "org.otpd.Admin.Adopt";
+/// Accounts whose users are gone.
+pub const GONE: &str = "org.otpd.Admin.Gone";
+/// Retires an account whose user is gone.
+pub const PRUNE: &str = "org.otpd.Admin.Prune";
+/// Forgets what was noted while this box's clock was wrong.
+pub const CLOCK_RESET: &str = "org.otpd.Admin.ClockReset";
 /// The call was understood and refused.
 pub const REFUSED: &str = "org.otpd.Admin.Refused";
 /// The registry, the key or the user database cannot be read.
@@ -357,4 +365,94 @@ pub struct Exported {
     pub entries: Vec<ExportEntry>,
     /// Where the next page continues; absent at the end.
     pub next: Option<String>,
+}
+
+/// Parameters of `Adopt`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptParameters {
+    /// Who the account is to belong to.
+    pub user: String,
+    /// Look and change nothing.
+    pub dry_run: Option<bool>,
+}
+
+/// Result of `Adopt`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Adopted {
+    /// The name that the account had.
+    pub was_user: Option<String>,
+    /// The uid that it had.
+    pub was_uid: Option<u32>,
+    /// The name that it has now.
+    pub user: String,
+    /// The uid that it has now.
+    pub uid: u32,
+    /// How many devices are active on it.
+    pub active_devices: u32,
+    /// The last accepted code, Unix seconds.
+    pub last_used: Option<i64>,
+    /// Whether anything was different.
+    pub changed: bool,
+}
+
+/// Parameters of `Gone`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoneParameters {
+    /// Continues behind this account.
+    pub after: Option<String>,
+}
+
+/// Result of `Gone`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Gone {
+    /// By name.
+    pub accounts: Vec<Account>,
+    /// Where the next page continues; absent at the end.
+    pub next: Option<String>,
+}
+
+/// Parameters of `Prune`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PruneParameters {
+    /// The account's name.
+    pub user: String,
+    /// Its uid.
+    pub uid: u32,
+}
+
+/// Result of `Prune`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pruned {
+    /// How many devices were retired.
+    pub retired: u32,
+}
+
+/// Parameters of `ClockReset`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockResetParameters {
+    /// Of this account only.
+    pub user: Option<String>,
+    /// Continues behind this account.
+    pub after: Option<String>,
+    /// Look and change nothing.
+    pub dry_run: Option<bool>,
+}
+
+/// Result of `ClockReset`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ClockWasReset {
+    /// The accounts that had anything to forget.
+    pub accounts: Vec<String>,
+    /// How many devices.
+    pub devices: u32,
+    /// Where the next page continues; absent at the end.
+    pub next: Option<String>,
+    /// This box's clock, Unix seconds.
+    pub now: i64,
+    /// Whether the kernel says its clock follows a source; absent if it does not say.
+    pub clock_synchronised: Option<bool>,
 }

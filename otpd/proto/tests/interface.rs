@@ -179,6 +179,7 @@ fn the_account_interface_is_its_types() {
         rebind_until: Some(1),
         now: 1,
         clock_synchronised: Some(true),
+        warnings: vec![text()],
     };
     let confirmed = account::Confirmed {
         device: device(),
@@ -281,6 +282,22 @@ fn the_admin_interface_is_its_types() {
         period: 30,
         last_step: Some(1),
     };
+    let adopted = admin::Adopted {
+        was_user: Some(text()),
+        was_uid: Some(1),
+        user: text(),
+        uid: 1,
+        active_devices: 1,
+        last_used: Some(1),
+        changed: true,
+    };
+    let clock_reset = admin::ClockWasReset {
+        accounts: vec![],
+        devices: 1,
+        next: Some(text()),
+        now: 1,
+        clock_synchronised: Some(true),
+    };
     let import = keys(&admin::ImportParameters { import: 1 });
     let size = keys(&admin::ImportSize { devices: 1, accounts: 1 });
     let tested = admin::Check { check: text(), verdict: text(), say: text() };
@@ -320,6 +337,14 @@ fn the_admin_interface_is_its_types() {
             ("ImportDrop)", size),
             ("Export(", keys(&admin::ExportParameters::default())),
             ("Export)", keys(&admin::Exported { entries: vec![], next: None })),
+            ("Adopt(", keys(&admin::AdoptParameters { user: text(), dry_run: Some(true) })),
+            ("Adopt)", keys(&adopted)),
+            ("Gone(", keys(&admin::GoneParameters::default())),
+            ("Gone)", keys(&admin::Gone { accounts: vec![], next: None })),
+            ("Prune(", keys(&admin::PruneParameters { user: text(), uid: 1 })),
+            ("ClockReset(", keys(&admin::ClockResetParameters::default())),
+            ("ClockReset)", keys(&clock_reset)),
+            ("Prune)", keys(&admin::Pruned { retired: 1 })),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],

@@ -65,11 +65,15 @@ contract!(
     only_the_owner_of_name_and_uid_is_found,
     a_name_finds_its_account_whoever_has_it_now,
     a_detached_name_is_free_again,
+    an_account_is_given_to_whoever_has_its_name_or_its_uid_now,
+    an_account_is_not_given_to_somebody_who_has_one,
+    an_account_whose_uid_was_set_free_can_be_given_back,
     changes_of_one_account_come_one_after_the_other,
     of_many_callers_one_wins_a_step,
     events_are_numbered_without_gaps_and_paged,
     accounts_are_listed_by_name,
     retired_devices_stay_on_record,
+    readings_are_of_active_devices_used_since,
     what_is_recorded_soon_is_recorded,
     old_events_go_and_the_newest_stays,
     the_log_is_whole_whatever_was_recorded_and_removed,
@@ -215,6 +219,50 @@ fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {
     assert!(registry.find(&who(1002, "carol")).unwrap().unwrap().is_protected());
 }
 
+fn an_account_is_given_to_whoever_has_its_name_or_its_uid_now<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    assert_eq!(registry.claims(&who(1001, "bob")).unwrap(), []);
+    for (from, to) in [(who(1000, "alice"), who(2000, "alice")), (who(2000, "alice"), who(2000, "alicia"))] {
+        let before = registry.find(&from).unwrap().unwrap();
+        let claims = registry.claims(&to).unwrap();
+        let [claim] = &claims[..] else { panic!("{claims:?}") };
+        assert!(claim.is_of(&from) && !claim.is_of(&to) && claim.active_devices == 1, "{claim:?}");
+        assert!(registry.adopt(claim, &to, event("adopted", 1)).unwrap());
+        let after = registry.find(&to).unwrap().unwrap();
+        assert_eq!((after.id, &after.devices, &after.identity), (before.id, &before.devices, &to));
+        assert!(
+            !registry.adopt(claim, &who(3000, "x"), event("adopted", 1)).unwrap(),
+            "it has changed since"
+        );
+    }
+    assert_eq!(registry.find(&who(1000, "alice")).unwrap(), None);
+    assert_eq!(registry.events(&EventQuery { limit: 9, ..EventQuery::default() }).unwrap().len(), 2);
+}
+
+fn an_account_is_not_given_to_somebody_who_has_one<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    bind(&**registry, &who(1001, "bob"), "phone");
+    // alice and bob swapped their numbers.
+    let claims = registry.claims(&who(1001, "alice")).unwrap();
+    assert_eq!(claims.len(), 2);
+    for claim in &claims {
+        let given = registry.adopt(claim, &who(1001, "alice"), event("alice", 1));
+        assert_eq!(given, Err(RegistryError::Conflict));
+    }
+    assert_eq!(registry.claims(&who(1000, "alice")).unwrap().len(), 1);
+    assert_eq!(registry.events(&EventQuery { limit: 9, ..EventQuery::default() }).unwrap(), []);
+}
+
+fn an_account_whose_uid_was_set_free_can_be_given_back<R: Registry>(registry: &Arc<R>) {
+    bind(&**registry, &who(1000, "alice"), "phone");
+    bind(&**registry, &who(1001, "bob"), "phone");
+    registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap();
+    let claims = registry.claims(&who(1000, "bob")).unwrap();
+    assert_eq!(claims.iter().map(|claim| claim.uid).collect::<Vec<_>>(), [None]);
+    assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2)).unwrap());
+    assert!(registry.find(&who(1000, "bob")).unwrap().unwrap().is_protected());
+}
+
 fn changes_of_one_account_come_one_after_the_other<R: Registry>(registry: &Arc<R>) {
     let alice = who(1000, "alice");
     bind(&**registry, &alice, "phone");
@@ -323,6 +371,40 @@ fn retired_devices_stay_on_record<R: Registry>(registry: &Arc<R>) {
     assert_eq!(all.iter().map(|device| device.id.0).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(all[0].key, SealedKey(vec![]));
     assert_eq!(registry.devices(id, Some(DeviceId(1)), 10).unwrap().len(), 1);
+}
+
+fn readings_are_of_active_devices_used_since<R: Registry>(registry: &Arc<R>) {
+    for (uid, drift, used) in [(1000, 2, Some(30)), (1001, -1, Some(20)), (1002, 0, Some(9)), (1003, 0, None)]
+    {
+        let who = who(uid, &format!("user{uid}"));
+        let id = bind(&**registry, &who, "phone");
+        let change = move |account: &mut Account, _: &mut Journal| {
+            let device = account.device_mut(id).unwrap();
+            (device.drift, device.leaning) = (drift, -1);
+            device.last_use = used.map(|at| Use { at: UnixTime(at), service: "sshd".into(), address: None });
+        };
+        registry.change(&who, change).unwrap();
+    }
+    // One that counts has no clock.
+    let token = who(1004, "user1004");
+    let id = bind(&**registry, &token, "token");
+    let change = move |account: &mut Account, _: &mut Journal| {
+        let device = account.device_mut(id).unwrap();
+        device.parameters = Parameters::counting(Algorithm::Sha1, 6).unwrap();
+        device.last_use = Some(Use { at: UnixTime(50), service: "sshd".into(), address: None });
+    };
+    registry.change(&token, change).unwrap();
+    let seen = |since, most| -> Vec<(u32, i64)> {
+        let readings = registry.readings(UnixTime(since), most).unwrap();
+        readings.iter().map(|reading| (reading.who.uid.as_u32(), reading.offset)).collect()
+    };
+    assert_eq!(seen(10, 9), [(1000, 60), (1001, -120)]);
+    assert_eq!(seen(9, 9), [(1000, 60), (1001, -120), (1002, -60)]);
+    assert_eq!(seen(9, 1), [(1000, 60)]);
+    let reading = registry.readings(UnixTime(9), 1).unwrap().remove(0);
+    assert_eq!((reading.name.as_str(), reading.device), ("phone", DeviceId(1)));
+    registry.change(&who(1000, "user1000"), |account, _| account.retire_all(NOW, "root")).unwrap();
+    assert_eq!(seen(10, 9), [(1001, -120)]);
 }
 
 fn what_is_recorded_soon_is_recorded<R: Registry>(registry: &Arc<R>) {

@@ -14,6 +14,7 @@ use otpd_core::chain::Flaw;
 use otpd_core::chain::Link;
 use otpd_core::chain::Mac;
 use otpd_core::chain::Walk;
+use otpd_core::clocks::Reading;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
@@ -21,10 +22,12 @@ use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::registry::Claim;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::registry::Walked;
@@ -154,6 +157,20 @@ fn live(account: &Account) -> Account {
     account
 }
 
+fn claim(account: &Account) -> Claim {
+    let Identity { uid, name } = account.identity.clone();
+    Claim {
+        account: account.id,
+        uid: (uid.as_u32() != NOBODY).then_some(uid),
+        name: Some(name),
+        active_devices: u32::try_from(account.active().count()).unwrap(),
+        last_used: account.devices.iter().filter_map(|device| Some(device.last_use.as_ref()?.at)).max(),
+    }
+}
+
+/// Stands for a uid that was set free.
+const NOBODY: u32 = u32::MAX - 2;
+
 impl Registry for Memory {
     fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError> {
         let rows = self.rows();
@@ -168,7 +185,7 @@ impl Registry for Memory {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let mut rows = self.rows();
         Ok(rows.place(who)?.map(|at| rows.change(at, decide)))
@@ -177,7 +194,7 @@ impl Registry for Memory {
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let mut rows = self.rows();
         let at = match rows.place(who)? {
@@ -205,11 +222,30 @@ impl Registry for Memory {
         rows.accounts = others;
         let active = theirs.iter_mut().map(|account| account.retire_all(now, by)).sum();
         rows.detached.extend(theirs);
-        let nobody = Uid::new(u32::MAX - 2).unwrap();
+        let nobody = Uid::new(NOBODY).unwrap();
         let same_uid = rows.accounts.iter_mut().filter(|account| account.identity.uid == who.uid);
         same_uid.for_each(|account| account.identity.uid = nobody);
         rows.record(event);
         Ok(active)
+    }
+
+    fn claims(&self, who: &Identity) -> Result<Vec<Claim>, RegistryError> {
+        let rows = self.rows();
+        let leads = |account: &&Account| account.identity.uid == who.uid || account.identity.name == who.name;
+        Ok(rows.accounts.iter().filter(leads).map(claim).collect())
+    }
+
+    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError> {
+        if self.claims(to)?.iter().any(|claim| claim.account != from.account) {
+            return Err(RegistryError::Conflict);
+        }
+        let mut rows = self.rows();
+        let Some(account) = rows.accounts.iter_mut().find(|account| claim(account) == *from) else {
+            return Ok(false);
+        };
+        account.identity = to.clone();
+        rows.record(event);
+        Ok(true)
     }
 
     fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
@@ -238,6 +274,26 @@ impl Registry for Memory {
             all.find(|found| found.id == account).map(|account| account.devices.clone()).unwrap_or_default();
         let behind = |device: &Device| after.is_none_or(|after| device.id > after);
         Ok(devices.into_iter().filter(behind).take(limit as usize).collect())
+    }
+
+    fn readings(&self, since: UnixTime, most: u32) -> Result<Vec<Reading>, RegistryError> {
+        let rows = self.rows();
+        let mut found = Vec::new();
+        for account in &rows.accounts {
+            for device in account.active().filter(|device| !device.parameters.counts()) {
+                let Some(used) = device.last_use.as_ref().filter(|used| used.at >= since) else { continue };
+                let reading = Reading {
+                    who: account.identity.clone(),
+                    account: account.id,
+                    device: device.id,
+                    name: device.name.clone(),
+                    offset: device.offset(),
+                };
+                found.push((used.at, reading));
+            }
+        }
+        found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(found.into_iter().take(most as usize).map(|(_, reading)| reading).collect())
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
@@ -325,7 +381,7 @@ impl Registry for Memory {
         mut apply: F,
     ) -> Result<Option<Progress>, RegistryError>
     where
-        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static,
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Clone + Send + 'static,
     {
         let mut rows = self.rows();
         let Some(decided) = rows.import(import, &Stage::Decided) else { return Ok(None) };
@@ -388,8 +444,12 @@ impl Registry for Memory {
         Ok(u32::try_from(swept).unwrap())
     }
 
-    fn room(&self) -> Result<u64, RegistryError> {
-        Ok(u64::MAX)
+    fn room(&self) -> Result<Room, RegistryError> {
+        Ok(Room { free: u64::MAX, has_reserve: true })
+    }
+
+    fn try_disk(&self) -> Result<(), RegistryError> {
+        Ok(())
     }
 
     fn verify(&self) -> Result<Option<String>, RegistryError> {

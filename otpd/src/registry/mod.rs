@@ -1,6 +1,9 @@
 //! The registry on SQLite: one connection writes, one commit for all who wait; readers and checkpoints have their own.
 
+mod ballast;
 mod checkpoint;
+mod claims;
+mod disk;
 mod log;
 mod migrations;
 mod query;

@@ -1,9 +1,11 @@
 //! Lists: accounts, devices, events. Read on a reader's connection, a page at a time.
 
 use otpd_core::account::AccountId;
+use otpd_core::clocks::Reading;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::name::AccountName;
+use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
 use otpd_core::registry::EventQuery;
@@ -48,6 +50,17 @@ pub(crate) fn devices(
     rows.collect::<Result<_, _>>().map_err(unavailable)
 }
 
+/// How far active devices were off, those used last first.
+pub(crate) fn readings(
+    connection: &Connection,
+    since: UnixTime,
+    most: u32,
+) -> Result<Vec<Reading>, RegistryError> {
+    let mut statement = connection.prepare_cached(SELECT_READINGS).map_err(unavailable)?;
+    let rows = statement.query_map(params![since.0, most], reading_of).map_err(unavailable)?;
+    rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(unavailable)
+}
+
 /// Events, oldest first.
 pub(crate) fn events(connection: &Connection, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
     let order = if query.tail { "DESC" } else { "ASC" };
@@ -85,6 +98,19 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<Option<Summary>> {
     }))
 }
 
+fn reading_of(row: &Row<'_>) -> rusqlite::Result<Option<Reading>> {
+    let (user, name): (String, String) = (row.get("user")?, row.get("name")?);
+    let identity = Uid::new(row.get("uid")?).zip(AccountName::new(&user).ok());
+    let Some(((uid, user), name)) = identity.zip(DeviceName::new(&name).ok()) else { return Ok(None) };
+    Ok(Some(Reading {
+        who: Identity { uid, name: user },
+        account: AccountId(row.get("account")?),
+        device: DeviceId(row.get("id")?),
+        name,
+        offset: row.get("offset")?,
+    }))
+}
+
 /// A text that somebody altered need not be one; the rest of the log is read all the same.
 fn event_of(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     let text = |column| row.get_ref(column).map(|value| value.as_bytes_or_null().ok().flatten().map(lossy));
@@ -110,6 +136,12 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+const SELECT_READINGS: &str = "\
+    SELECT account, device.id, device.name, account.uid, account.name AS user,
+        (drift + leaning) * period AS \"offset\"
+    FROM device JOIN account ON account.id = device.account
+    WHERE state = 'active' AND kind = 'totp' AND last_used >= ?1 AND account.uid IS NOT NULL
+    ORDER BY last_used DESC, account, device.id LIMIT ?2";
 const SELECT_ACCOUNTS: &str = "\
     SELECT account.name, account.uid,
         (SELECT count(*) FROM device WHERE device.account = account.id AND state = 'active') AS active,

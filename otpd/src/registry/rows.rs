@@ -23,6 +23,7 @@ use otpd_core::time::Step;
 use otpd_core::time::UnixTime;
 use otpd_core::totp::Parameters;
 use rusqlite::Connection;
+use rusqlite::ErrorCode;
 use rusqlite::Row;
 use rusqlite::named_params;
 use rusqlite::params;
@@ -152,7 +153,11 @@ pub(crate) fn device_of(row: &Row<'_>) -> rusqlite::Result<Device> {
 
 /// Whatever SQLite says means: no answer.
 pub(crate) fn unavailable(error: rusqlite::Error) -> RegistryError {
-    RegistryError::Unavailable(error.to_string())
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => RegistryError::Full,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => RegistryError::Disk(error.to_string()),
+        _ => RegistryError::Unavailable(error.to_string()),
+    }
 }
 
 /// A value that this program would not have written.

@@ -13,15 +13,18 @@ use otpd_core::chain::ChainKey;
 use otpd_core::chain::Link;
 use otpd_core::chain::Place;
 use otpd_core::chain::Walk;
+use otpd_core::clocks::Reading;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
+use otpd_core::registry::Claim;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::registry::Walked;
@@ -37,6 +40,9 @@ use rusqlite::params;
 
 use super::checkpoint::Checkpoints;
 use super::checkpoint::Signal;
+use super::claims;
+use super::disk::Disk;
+use super::disk::Keeper;
 use super::log;
 use super::migrations::MigrateError;
 use super::migrations::examine;
@@ -51,12 +57,13 @@ use super::writer::Writer;
 
 /// The registry in one SQLite file.
 pub struct Sqlite {
-    path: PathBuf,
     // Closed in this order: whoever closes the last connection, the writer, moves the log into the database.
     logins: Readers,
     lists: Readers,
     _checkpoints: Checkpoints,
+    _keeper: Keeper,
     writer: Arc<Writer>,
+    disk: Arc<Disk>,
     key: Arc<ChainKey>,
     altered: Option<String>,
     /// What this process noted last of the audit log's end.
@@ -75,6 +82,9 @@ pub enum OpenError {
     /// It can be read, but what it says cannot be right.
     #[error("it is damaged ({0}); stop otpd, move it away and restore it from a backup")]
     Damaged(String),
+    /// The disk is full, and there is no ballast to give up.
+    #[error("the disk is full; make room on it")]
+    Full,
     /// It could not be read a moment later.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -87,6 +97,7 @@ pub enum OpenError {
 pub struct Unkeyed {
     path: PathBuf,
     connection: Connection,
+    disk: Arc<Disk>,
 }
 
 impl Unkeyed {
@@ -116,20 +127,22 @@ impl Unkeyed {
     /// # Errors
     /// [`OpenError`].
     pub fn start(self, key: &ChainKey, sink: Sink) -> Result<Sqlite, OpenError> {
-        let Self { path, mut connection } = self;
+        let Self { path, mut connection, disk } = self;
         let (head, altered) = log::resume(&connection, key)?;
         let key = Arc::new(key.clone());
         let signal = Signal::default();
         signal.watch(&mut connection)?;
-        let writer = Arc::new(Writer::start(connection, Arc::clone(&key), head, sink)?);
+        let writer = Arc::new(Writer::start(connection, Arc::clone(&key), head, sink, Arc::clone(&disk))?);
         let beside = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
+        let keeper = Keeper::start(Arc::clone(&disk), Arc::clone(&writer))?;
         Ok(Sqlite {
             logins: Readers::new(path.clone(), FOR_LOGINS),
             lists: Readers::new(path.clone(), FOR_LISTS),
-            path,
             _checkpoints: checkpoints,
+            _keeper: keeper,
             writer,
+            disk,
             key,
             altered,
             noted: Mutex::new(None),
@@ -143,14 +156,9 @@ impl Sqlite {
     /// # Errors
     /// [`OpenError`]; a registry that cannot be trusted is not used at all.
     pub fn open(path: &Path) -> Result<Unkeyed, OpenError> {
-        let mut connection =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        examine(&connection)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        migrate(&mut connection)?;
-        check_accounts(&connection)?;
-        Ok(Unkeyed { path: path.to_owned(), connection })
+        let disk = Arc::new(Disk::of(path));
+        let connection = make_ready_on(&disk, path)?;
+        Ok(Unkeyed { path: path.to_owned(), connection, disk })
     }
 
     /// What was seen at the start to be wrong with the audit log.
@@ -162,7 +170,7 @@ impl Sqlite {
     fn write<T, F>(&self, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone + Send + 'static,
     {
         self.writer.call(decide)
     }
@@ -187,7 +195,7 @@ impl Registry for Sqlite {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let who = who.clone();
         self.write(move |connection, journal| {
@@ -199,7 +207,7 @@ impl Registry for Sqlite {
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Journal) -> T + Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let who = who.clone();
         self.write(move |connection, journal| {
@@ -235,6 +243,21 @@ impl Registry for Sqlite {
         })
     }
 
+    fn claims(&self, who: &Identity) -> Result<Vec<Claim>, RegistryError> {
+        self.lists.read(|connection| claims::of(connection, who))
+    }
+
+    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError> {
+        let (from, to) = (from.clone(), to.clone());
+        self.write(move |connection, journal| {
+            let adopted = claims::adopt(connection, &from, &to)?;
+            if adopted {
+                journal.record(event);
+            }
+            Ok(adopted)
+        })
+    }
+
     fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
         self.lists.read(|connection| query::accounts(connection, after, limit))
     }
@@ -246,6 +269,10 @@ impl Registry for Sqlite {
         limit: u32,
     ) -> Result<Vec<Device>, RegistryError> {
         self.lists.read(|connection| query::devices(connection, account, after, limit))
+    }
+
+    fn readings(&self, since: UnixTime, most: u32) -> Result<Vec<Reading>, RegistryError> {
+        self.lists.read(|connection| query::readings(connection, since, most))
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
@@ -313,7 +340,7 @@ impl Registry for Sqlite {
         apply: F,
     ) -> Result<Option<Progress>, RegistryError>
     where
-        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Send + 'static,
+        F: FnMut(&str, &Staged, Option<&mut Account>, &mut Journal) -> bool + Clone + Send + 'static,
     {
         self.write(move |connection, journal| staging::apply(connection, import, most, journal, apply))
     }
@@ -334,10 +361,13 @@ impl Registry for Sqlite {
         self.write(move |connection, _| staging::sweep(connection, most))
     }
 
-    fn room(&self) -> Result<u64, RegistryError> {
-        let found = nix::sys::statvfs::statvfs(&self.path);
-        let found = found.map_err(|errno| RegistryError::Unavailable(format!("statvfs: {errno}")))?;
-        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+    fn room(&self) -> Result<Room, RegistryError> {
+        let free = self.disk.ballast.free().map_err(|error| RegistryError::Unavailable(error.to_string()))?;
+        Ok(Room { free, has_reserve: self.disk.ballast.is_whole() })
+    }
+
+    fn try_disk(&self) -> Result<(), RegistryError> {
+        self.disk.probe()
     }
 
     fn verify(&self) -> Result<Option<String>, RegistryError> {
@@ -355,6 +385,31 @@ fn change<T>(
     let value = decide(&mut account, journal);
     rows::save(connection, &before, &account)?;
     Ok(value)
+}
+
+/// As [`make_ready`], and a second time if the disk was full and there is something to give up.
+fn make_ready_on(disk: &Disk, path: &Path) -> Result<Connection, OpenError> {
+    let ready = make_ready(path);
+    let of_disk = matches!(ready, Err(OpenError::Sqlite(_) | OpenError::Migrate(MigrateError::Sqlite(_))));
+    if !of_disk || disk.probe() != Err(RegistryError::Full) {
+        return ready;
+    }
+    if !disk.ballast.give_up() {
+        return Err(OpenError::Full);
+    }
+    ::log::warn!("the disk is full; the last 16 MiB were set free to start at all. Make room on it now");
+    make_ready(path)
+}
+
+/// A connection that may write, with everything behind it looked at.
+fn make_ready(path: &Path) -> Result<Connection, OpenError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    examine(&connection)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrate(&mut connection)?;
+    check_accounts(&connection)?;
+    Ok(connection)
 }
 
 pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

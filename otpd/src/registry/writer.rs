@@ -22,8 +22,11 @@ use otpd_core::registry::Journal;
 use otpd_core::registry::RegistryError;
 use rusqlite::Connection;
 
+use super::disk::Disk;
+use super::disk::News;
 use super::log::End;
 use super::rows::unavailable;
+use crate::clock;
 use crate::clock::monotonic;
 
 /// The way to write. Dropped, it waits until all is done that was asked of it.
@@ -32,7 +35,7 @@ pub(crate) struct Writer {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// Called with every event once it is on disk.
+/// Called with every event once it is on disk, and with the one that says that nothing can be written there.
 pub(crate) type Sink = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// Where the connection lies while nobody writes, and the changes that wait for it.
@@ -40,6 +43,7 @@ struct Desk {
     state: Mutex<State>,
     changed: Condvar,
     sink: Sink,
+    disk: Arc<Disk>,
 }
 
 struct State {
@@ -69,16 +73,16 @@ struct Lead<'a> {
 
 /// One change.
 trait Work: Send {
-    /// Does the change inside the open transaction. Returns whether what it wrote, and the log's `end` with it, is to be
-    /// kept.
-    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> bool;
+    /// Does the change inside the open transaction, again if what it did was undone. What it wrote is to be kept, and the
+    /// log's `end` with it, if it succeeds.
+    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> Result<(), RegistryError>;
     /// Tells the caller, after the commit.
     fn finish(self: Box<Self>, committed: Result<(), RegistryError>, sink: &Sink);
 }
 
 /// A change, its result once it ran, and who waits for it.
 struct Task<F, T> {
-    decide: Option<F>,
+    decide: F,
     result: Option<Result<T, RegistryError>>,
     journal: Journal,
     reply: Option<SyncSender<Result<T, RegistryError>>>,
@@ -91,6 +95,7 @@ impl Writer {
         key: Arc<ChainKey>,
         head: Link,
         sink: Sink,
+        disk: Arc<Disk>,
     ) -> std::io::Result<Self> {
         let state = State {
             pen: Some(Pen { connection, key, head }),
@@ -100,7 +105,7 @@ impl Writer {
             reserved: false,
             stopping: false,
         };
-        let desk = Arc::new(Desk { state: Mutex::new(state), changed: Condvar::new(), sink });
+        let desk = Arc::new(Desk { state: Mutex::new(state), changed: Condvar::new(), sink, disk });
         let shared = Arc::clone(&desk);
         let thread = thread::Builder::new().name("writer".into()).spawn(move || shared.write_all())?;
         Ok(Self { desk, thread: Some(thread) })
@@ -110,11 +115,12 @@ impl Writer {
     pub(crate) fn call<T, F>(&self, decide: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send + 'static,
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone + Send + 'static,
     {
         let mut task = Task::new(decide);
         if let Some(mut lead) = self.desk.lead() {
-            let committed = lead.pen()?.write_one(&mut task);
+            let pen = lead.pen()?;
+            let committed = self.desk.write(|| pen.write_one(&mut task));
             drop(lead);
             return task.end(committed, &self.desk.sink);
         }
@@ -126,11 +132,7 @@ impl Writer {
 
     /// Records an event with the next commit, without waiting. Returns whether there was room for it.
     pub(crate) fn record_soon(&self, event: Event) -> bool {
-        let decide = move |_: &Connection, journal: &mut Journal| {
-            journal.record(event);
-            Ok(())
-        };
-        self.desk.push(Box::new(Task::new(decide)), QUEUE)
+        self.desk.push(Box::new(Task::new(record(event))), QUEUE)
     }
 
     /// The audit log's last event on disk.
@@ -168,6 +170,20 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes, as the disk allows, and passes on what is to be told of that.
+    fn write(&self, once: impl FnMut() -> Result<(), RegistryError>) -> Result<(), RegistryError> {
+        let (written, news) = self.disk.write(once);
+        let Some(news) = news else { return written };
+        let event = news.event(clock::now());
+        if news == News::Full {
+            // It cannot be on disk first.
+            (self.sink)(&event);
+        } else {
+            self.push(Box::new(Task::new(record(event))), QUEUE);
+        }
+        written
+    }
+
     /// The connection, if it is free and nobody waits for it.
     fn lead(&self) -> Option<Lead<'_>> {
         let mut state = self.state();
@@ -197,7 +213,7 @@ impl Desk {
         while let Some((mut lead, mut batch)) = self.next_batch(linger) {
             let Ok(pen) = lead.pen() else { return };
             let begun = monotonic();
-            let committed = pen.write_batch(&mut batch);
+            let committed = self.write(|| pen.write_batch(&mut batch));
             linger = self.gather(batch.len(), monotonic().saturating_duration_since(begun));
             drop(lead);
             for work in batch {
@@ -268,14 +284,15 @@ impl Drop for Lead<'_> {
 
 impl<F, T> Task<F, T>
 where
-    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone,
 {
     fn new(decide: F) -> Self {
-        Self { decide: Some(decide), result: None, journal: Journal::default(), reply: None }
+        Self { decide, result: None, journal: Journal::default(), reply: None }
     }
 
-    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> bool {
-        let Some(decide) = self.decide.take() else { return false };
+    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> Result<(), RegistryError> {
+        let decide = self.decide.clone();
+        self.journal = Journal::default();
         let journal = &mut self.journal;
         let change = || {
             let value = decide(connection, journal)?;
@@ -285,7 +302,7 @@ where
         // A panic is an error of its own caller alone.
         let result = catch_unwind(AssertUnwindSafe(change))
             .unwrap_or_else(|_| Err(RegistryError::Unavailable("internal error, please report it".into())));
-        self.result.insert(result).is_ok()
+        self.result.insert(result).as_ref().map(drop).map_err(Clone::clone)
     }
 
     fn end(self, committed: Result<(), RegistryError>, sink: &Sink) -> Result<T, RegistryError> {
@@ -299,9 +316,9 @@ where
 impl<F, T> Work for Task<F, T>
 where
     T: Send,
-    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Send,
+    F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone + Send,
 {
-    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> bool {
+    fn run(&mut self, connection: &Connection, end: &mut End<'_>) -> Result<(), RegistryError> {
         Task::run(self, connection, end)
     }
 
@@ -319,13 +336,13 @@ impl Pen {
     /// One change in a transaction of its own. What it wrote goes if it fails; then nothing is committed.
     fn write_one<F, T>(&mut self, task: &mut Task<F, T>) -> Result<(), RegistryError>
     where
-        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError>,
+        F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone,
     {
         let mut end = End::new(&self.key, self.head);
         execute(&self.connection, "BEGIN IMMEDIATE")?;
-        if !task.run(&self.connection, &mut end) {
+        if let Err(error) = task.run(&self.connection, &mut end) {
             roll_back(&self.connection);
-            return Ok(());
+            return if is_of_disk(&error) { Err(error) } else { Ok(()) };
         }
         commit(&self.connection)?;
         self.head = end.head();
@@ -338,18 +355,21 @@ impl Pen {
         execute(connection, "BEGIN IMMEDIATE")?;
         for work in batch {
             let mut further = end;
-            let written = execute(connection, "SAVEPOINT change").and_then(|()| {
-                if work.run(connection, &mut further) {
+            let ran =
+                execute(connection, "SAVEPOINT change").and_then(|()| work.run(connection, &mut further));
+            let written = match ran {
+                Ok(()) => {
                     end = further;
-                    return execute(connection, "RELEASE change");
+                    execute(connection, "RELEASE change")
                 }
-                execute(connection, "ROLLBACK TO change")?;
-                execute(connection, "RELEASE change")
-            });
+                Err(error) if is_of_disk(&error) => Err(error),
+                Err(_) => execute(connection, "ROLLBACK TO change")
+                    .and_then(|()| execute(connection, "RELEASE change")),
+            };
             // On some errors SQLite rolls the whole transaction back by itself; what follows would commit one by one.
             if written.is_err() || connection.is_autocommit() {
                 roll_back(connection);
-                return Err(RegistryError::Unavailable("the registry could not be written".into()));
+                return written.and(Err(undone()));
             }
         }
         commit(connection)?;
@@ -361,7 +381,7 @@ impl Pen {
 fn commit(connection: &Connection) -> Result<(), RegistryError> {
     // Rolled back by SQLite itself: COMMIT would be an error without the reason.
     if connection.is_autocommit() {
-        return Err(RegistryError::Unavailable("the registry could not be written".into()));
+        return Err(undone());
     }
     let committed = execute(connection, "COMMIT");
     if committed.is_err() {
@@ -383,6 +403,25 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), RegistryError> {
     statement.execute(()).map(drop).map_err(unavailable)
 }
 
+/// Whether it concerns everybody, not one change alone.
+fn is_of_disk(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Full | RegistryError::Disk(_))
+}
+
+fn undone() -> RegistryError {
+    RegistryError::Unavailable("the registry could not be written".into())
+}
+
+/// A change that does nothing but record.
+fn record(
+    event: Event,
+) -> impl FnOnce(&Connection, &mut Journal) -> Result<(), RegistryError> + Clone + Send + 'static {
+    move |_, journal| {
+        journal.record(event);
+        Ok(())
+    }
+}
+
 fn gone() -> RegistryError {
     RegistryError::Unavailable("otpd is stopping".into())
 }
@@ -398,3 +437,6 @@ const SLOW_LINGER_SHARE: f32 = 0.75;
 /// Shorter than this, waiting costs more than the commit that it spares.
 const LEAST_LINGER: Duration = Duration::from_micros(100);
 const LONGEST_LINGER: Duration = Duration::from_millis(15);
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use otpd_proto::account as wire;
 use super::Failure;
 use super::Parties;
 use super::Service;
+use super::admin::check_room;
 use super::proof::Asked;
 use super::proof::not_protected;
 use crate::clock;
@@ -59,7 +60,16 @@ impl<R: Registry> Service<R> {
                 .map(|at| at.plus(Account::REBIND_FOR).0),
             now: now.0,
             clock_synchronised: clock::is_synchronised(),
+            warnings: self.warnings(account),
         })
+    }
+
+    /// What is wrong with this box, or with a clock, that may keep the owner out.
+    fn warnings(&self, account: Option<&Account>) -> Vec<String> {
+        let disk = self.registry.room().ok().map(|room| check_room(&room));
+        let full = disk.filter(|disk| disk.verdict == "fail");
+        let full = full.map(|disk| format!("The disk of the registry has {}.", disk.say));
+        full.into_iter().chain(self.clock_warnings(account)).collect()
     }
 
     /// The devices of an account, a page at a time.

@@ -9,7 +9,9 @@ use otpd_core::name::AccountName;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
+use otpd_core::registry::Summary;
 use otpd_core::time::UnixTime;
 use otpd_proto::admin as wire;
 
@@ -17,9 +19,7 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::is_admin;
-use super::prompt;
 use super::proof::Asked;
-use crate::clock;
 use crate::peer::Peer;
 use crate::permit::Permit;
 use crate::permit::Request;
@@ -46,15 +46,7 @@ impl<R: Registry> Service<R> {
         let mut page = self.registry.accounts(after.as_ref(), ACCOUNTS.saturating_add(1))?;
         let more = page.len() > ACCOUNTS as usize;
         page.truncate(ACCOUNTS as usize);
-        let accounts = page.into_iter().map(|summary| wire::Account {
-            user: summary.identity.name.to_string(),
-            uid: summary.identity.uid.as_u32(),
-            protected: summary.active_devices > 0,
-            active_devices: summary.active_devices,
-            last_used: summary.last_used.map(|at| at.0),
-            locked: summary.locked,
-        });
-        Ok(wire::Accounts { accounts: accounts.collect(), more })
+        Ok(wire::Accounts { accounts: page.into_iter().map(wire_account).collect(), more })
     }
 
     /// Retires every device of an account and forgets its throttle, also of one that the registry knows under another
@@ -124,24 +116,9 @@ impl<R: Registry> Service<R> {
             }
             Err(error) => check("registry", "fail", &error.to_string()),
         };
-        let time = format!("{} {}", prompt::date(now), prompt::clock(now));
-        let clock = match clock::is_synchronised() {
-            _ if clock::is_unset(now) => {
-                check("clock", "fail", &format!("it says {time}: it was never set; set it"))
-            }
-            Some(true) => check("clock", "ok", &format!("synchronised; it is {time}")),
-            Some(false) => check(
-                "clock",
-                "warn",
-                &format!("not synchronised; it is {time}. Codes are wrong if it is off: run an NTP client"),
-            ),
-            None => check(
-                "clock",
-                "warn",
-                &format!("the kernel does not say whether it is synchronised; it is {time}"),
-            ),
-        };
-        Ok(wire::Doctor { checks: vec![registry, self.check_room(), self.check_configuration(), clock] })
+        let mut checks = vec![registry, self.check_disk(), self.check_configuration()];
+        checks.extend(self.check_clocks(now));
+        Ok(wire::Doctor { checks })
     }
 
     /// Whether otpd would start again with the configuration that it last looked at.
@@ -156,13 +133,16 @@ impl<R: Registry> Service<R> {
     }
 
     /// Free space where the registry is: without it no code can be spent, so nobody protected can log in.
-    fn check_room(&self) -> wire::Check {
+    fn check_disk(&self) -> wire::Check {
+        if let Err(error @ RegistryError::Disk(_)) = self.registry.try_disk() {
+            return check(
+                "disk",
+                "fail",
+                &format!("{error}; logins with a code stop until it can be written"),
+            );
+        }
         match self.registry.room() {
-            Ok(free) if free < LITTLE_ROOM => {
-                let say = format!("only {} MiB left; logins with a code stop when it is full", free >> 20);
-                check("disk", "fail", &say)
-            }
-            Ok(free) => check("disk", "ok", &format!("{} MiB left for the registry", free >> 20)),
+            Ok(room) => check_room(&room),
             Err(error) => check("disk", "warn", &error.to_string()),
         }
     }
@@ -212,8 +192,41 @@ fn fit(mut events: Vec<wire::Event>, tail: bool) -> wire::Audit {
     wire::Audit { events, more: !tail && fitting < found }
 }
 
-fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
+/// What is to be said of the room on the disk.
+pub(super) fn check_room(room: &Room) -> wire::Check {
+    let left = room.free >> 20;
+    let name = "disk";
+    if room.has_reserve && room.free >= LITTLE_ROOM {
+        return check(name, "ok", &format!("{left} MiB left for the registry, and 16 in reserve"));
+    }
+    if room.has_reserve {
+        let say =
+            format!("only {left} MiB left, and 16 in reserve; logins with a code stop when they are used up");
+        return check(name, "warn", &say);
+    }
+    let verdict = if room.free < ALMOST_NONE { "fail" } else { "warn" };
+    let say = format!(
+        "only {left} MiB left and nothing in reserve; logins with a code stop when they are used up. Make room: with 32 \
+         MiB free, otpd sets 16 aside by itself"
+    );
+    check(name, verdict, &say)
+}
+
+/// A line of doctor.
+pub(super) fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
     wire::Check { check: what.to_owned(), verdict: verdict.to_owned(), say: say.to_owned() }
+}
+
+/// An account as callers see it.
+pub(super) fn wire_account(summary: Summary) -> wire::Account {
+    wire::Account {
+        user: summary.identity.name.to_string(),
+        uid: summary.identity.uid.as_u32(),
+        protected: summary.active_devices > 0,
+        active_devices: summary.active_devices,
+        last_used: summary.last_used.map(|at| at.0),
+        locked: summary.locked,
+    }
 }
 
 fn wire_event(event: StoredEvent) -> wire::Event {
@@ -236,6 +249,8 @@ fn wire_event(event: StoredEvent) -> wire::Event {
 
 /// 64 MiB.
 const LITTLE_ROOM: u64 = 64 << 20;
+/// 16 MiB.
+const ALMOST_NONE: u64 = 16 << 20;
 const ACCOUNTS: u32 = 100;
 const EVENTS: u32 = 200;
 /// Bytes of one message, less its frame.

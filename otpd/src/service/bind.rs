@@ -84,6 +84,9 @@ impl<R: Registry> Service<R> {
                 Failure::refused(Reason::CodeMalformed, "That is no code: a code is 6 to 8 digits.");
             return self.refuse(&parties, now, Kind::Confirm, failure);
         };
+        if let Err(failure) = check_clock(now) {
+            return self.refuse(&parties, now, Kind::Confirm, failure);
+        }
         let keys = Arc::clone(&self.keys);
         let (named, by) = (call.device.clone(), parties.caller.identity.name.to_string());
         let asked = Asked { request: Request::Confirm, kind: Kind::Confirm, code: None, now };
@@ -103,6 +106,7 @@ impl<R: Registry> Service<R> {
 }
 
 /// What a caller wants to bind, read and checked.
+#[derive(Clone)]
 struct Wanted {
     name: Option<DeviceName>,
     key: Key,

@@ -31,6 +31,7 @@ use otpd_proto::login::Next;
 use super::Failure;
 use super::Service;
 use super::blank_event;
+use super::clocks;
 use super::prompt;
 use crate::clock;
 use crate::keys::KeyError;
@@ -127,7 +128,7 @@ impl<R: Registry> Service<R> {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
             return Ok(scene.wrong(now));
         };
-        let (keys, deciding) = (Arc::clone(&self.keys), scene.clone());
+        let (keys, deciding) = (Arc::clone(&self.keys), Arc::new(scene.clone()));
         let decided = self.registry.change(&person.identity, move |account, journal| match &typed {
             Typed::Code(code) => deciding.decide(account, code, given, &keys, now, journal),
             Typed::RecoveryCode(code) => Ok(deciding.recover(account, code, &keys, now, journal)),
@@ -280,7 +281,8 @@ impl<R: Registry> Service<R> {
         let name =
             scene.person.as_ref().map_or(scene.login.user.as_str(), |person| person.identity.name.as_str());
         Ok(refuse(&format!(
-            "This account was renamed or renumbered. Root can clear it with: otpctl reset {name}"
+            "This account was renamed or renumbered. If it is the same person, root runs: otpctl adopt {name}. If not: \
+             otpctl reset {name}"
         )))
     }
 }
@@ -294,6 +296,7 @@ enum Phase {
 }
 
 /// What was typed at the prompt.
+#[derive(Clone)]
 enum Typed {
     /// A code of a device.
     Code(Code),
@@ -446,12 +449,10 @@ impl Scene {
                 self.told(prompt::used(next, now))
             }
             Verdict::ClockWentBack { device } => {
-                event.reason = Reason::ClockWentBack;
                 event.device = account.device_mut(device).map(|device| device.name.to_string());
-                self.told(format!(
-                    "This box's clock went back (it is {} here); an administrator must set it right.",
-                    prompt::clock(now)
-                ))
+                let (reason, say) = clocks::went_back(account, now);
+                event.reason = reason;
+                self.told(say)
             }
             Verdict::Wrong { near } => {
                 event.detail =

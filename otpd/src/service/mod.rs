@@ -2,13 +2,17 @@
 
 pub mod account;
 pub mod admin;
+pub mod adopt;
 pub mod bind;
+pub mod clock_reset;
+pub mod clocks;
 pub mod enrol;
 pub mod export;
 pub mod import;
 pub mod login;
 mod prompt;
 mod proof;
+pub mod prune;
 mod recent;
 pub mod recover;
 pub mod resync;
@@ -61,6 +65,8 @@ pub struct Service<R> {
     settings: RwLock<Arc<Settings>>,
     /// What was wrong with the configuration at the last reload.
     bad_configuration: Mutex<Option<String>>,
+    /// What the last look at the devices' clocks said.
+    clocks: Mutex<clocks::Seen>,
     /// The import that comes in.
     import: Mutex<Option<import::Open>>,
     /// Wakes the upkeep.
@@ -68,7 +74,7 @@ pub struct Service<R> {
 }
 
 /// Why a call has no result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Failure {
     /// Understood and refused.
     Refused {
@@ -105,7 +111,7 @@ impl Failure {
     fn conflict(named: &str) -> Self {
         let say = format!(
             "The registry knows {named:?} or its uid as another account: the user was renamed, renumbered or made anew. \
-             Root can clear it with: otpctl reset {named}"
+             If it is the same person, root runs: otpctl adopt {named}. If not: otpctl reset {named}"
         );
         Self::refused(Reason::IdentityConflict, say)
     }
@@ -129,9 +135,18 @@ impl From<NoAnswer> for Failure {
 
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
-        let say =
-            "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor".into();
-        Self::Unavailable { say, cause: error.to_string() }
+        let say = match &error {
+            RegistryError::Full => {
+                "The disk that holds the registry is full, so no code can be used up. An administrator must make room on it."
+            }
+            RegistryError::Disk(_) => {
+                "The registry cannot be written, so no code can be used up. Ask an administrator to run: otpctl doctor"
+            }
+            RegistryError::Conflict | RegistryError::Unavailable(_) => {
+                "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor"
+            }
+        };
+        Self::Unavailable { say: say.into(), cause: error.to_string() }
     }
 }
 
@@ -146,6 +161,7 @@ impl<R: Registry> Service<R> {
             recent: Recent::default(),
             settings: RwLock::new(Arc::new(settings)),
             bad_configuration: Mutex::default(),
+            clocks: Mutex::default(),
             import: Mutex::default(),
             bell: Arc::default(),
         }
@@ -299,7 +315,7 @@ fn is_admin(settings: &Settings, person: &Person) -> bool {
 
 fn daemon_event(now: UnixTime, reason: Reason, detail: &str) -> Event {
     let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };
-    Event { detail: Some(detail.to_owned()), ..blank_event(now, "-", "otpd", Kind::Daemon, decision, reason) }
+    Event::of_daemon(now, decision, reason, Some(detail.to_owned()))
 }
 
 fn blank_event(

@@ -25,6 +25,7 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::blank_event;
+use super::clocks;
 use super::prompt;
 use crate::keys::Keys;
 use crate::permit::Permit;
@@ -56,7 +57,7 @@ impl<R: Registry> Service<R> {
     ) -> Result<T, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Event) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&mut Account, &mut Event) -> Result<T, Failure> + Clone + Send + 'static,
     {
         let (request, now) = (asked.request, asked.now);
         if permit(parties.role, request, State::Protected) == Permit::AdminsCode {
@@ -191,13 +192,10 @@ fn check_own(
             until: Some(next),
         }),
         Verdict::Wrong { .. } => Err(wrong_code(now)),
-        Verdict::ClockWentBack { .. } => Err(Failure::refused(
-            Reason::ClockWentBack,
-            format!(
-                "This box's clock went back (it is {} here); an administrator must set it right.",
-                prompt::clock(now)
-            ),
-        )),
+        Verdict::ClockWentBack { .. } => {
+            let (reason, say) = clocks::went_back(account, now);
+            Err(Failure::refused(reason, say))
+        }
         Verdict::Wait(until) => Err(locked(until, failures)),
         Verdict::Closed => Err(closed(failures)),
     }

@@ -17,6 +17,7 @@ use otpd_proto::login::Given;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
+mod clocks;
 mod enrol;
 mod first_pass;
 mod import;
@@ -307,6 +308,21 @@ fn who_does_not_exist_is_asked_and_refused_like_anybody() {
 fn a_clock_that_was_never_set_binds_nothing() {
     let begun = plain().begin(own(USER), &BeginParameters::default(), UnixTime(1_000_000));
     assert_eq!(reason(begun), Reason::ClockUnset);
+}
+
+#[test]
+fn a_pending_device_outlives_a_clock_that_is_not_set_yet() {
+    let service = plain();
+    let call = BeginParameters { name: Some("phone".into()), ..BeginParameters::default() };
+    let begun = service.begin(own(USER), &call, NOW).unwrap();
+    let phone = Phone(Key::from_base32(begun.key.expose_secret()).unwrap());
+    let confirm = |code, now| {
+        service.confirm(own(USER), &ConfirmParameters { user: None, device: "phone".into(), code }, now)
+    };
+    for _ in 0..20 {
+        assert_eq!(reason(confirm(phone.code(NOW), UnixTime(1_000_000))), Reason::ClockUnset);
+    }
+    assert!(confirm(phone.code(NOW), NOW).unwrap().first);
 }
 
 #[test]

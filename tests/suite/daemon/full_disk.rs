@@ -19,32 +19,38 @@ use crate::login;
 
 /// A system whose state is on a disk of 2 MiB.
 fn small() -> Testbed {
+    let mut bed = on_disk_of("2m");
+    bed.start();
+    bed
+}
+
+/// A system with alice and bob, whose state is on a disk of this size. Its daemon is to be started.
+pub(crate) fn on_disk_of(size: &str) -> Testbed {
     let mut bed = Testbed::without_daemon();
     let state = bed.path("state");
     fs::create_dir(&state).unwrap();
     chown(&state, Some(OTPD), Some(OTPD)).unwrap();
-    let options = format!("size=2m,mode=0700,uid={OTPD},gid={OTPD}");
+    let options = format!("size={size},mode=0700,uid={OTPD},gid={OTPD}");
     bed.run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", &state.display().to_string()]).ok();
     bed.configure("");
-    bed.start();
     bed.user("alice");
     bed.user("bob");
     bed
 }
 
 /// Fills the disk to the last page.
-fn fill(bed: &Testbed) {
+pub(crate) fn fill(bed: &Testbed) {
     let file = format!("of={}", bed.path("state/filler").display());
     let full = bed.run("dd", &["if=/dev/zero", &file, "bs=4k"]);
     assert!(full.stderr.contains("No space left"), "{full:?}");
 }
 
-fn free(bed: &Testbed) {
+pub(crate) fn free(bed: &Testbed) {
     bed.run("rm", &[&bed.path("state/filler").display().to_string()]).ok();
 }
 
 /// What a code gets: the next step, or the name of the error.
-fn tried(runtime: &Path, code: &str) -> String {
+pub(crate) fn tried(runtime: &Path, code: &str) -> String {
     let mut parameters = login("alice");
     parameters["answer"] = code.into();
     let mut client = Client::connect(&runtime.join(LOGIN_SOCKET), Duration::from_secs(60)).unwrap();
@@ -55,7 +61,7 @@ fn tried(runtime: &Path, code: &str) -> String {
     }
 }
 
-fn assert_intact(bed: &Testbed) {
+pub(crate) fn assert_intact(bed: &Testbed) {
     let doctor = bed.daemon().account("org.otpd.Admin.Doctor", &json!({})).unwrap();
     let checks = doctor["checks"].as_array().unwrap();
     let registry = checks.iter().find(|check| check["check"] == "registry").unwrap();
