@@ -17,8 +17,8 @@ use otpd_proto::login::Next;
 
 use super::Failure;
 use super::Service;
-use super::login::Scene;
 use super::proof::Asked;
+use super::scene::Scene;
 use crate::keys::Keys;
 use crate::keys::new_enrol_code;
 use crate::peer::Peer;

@@ -6,6 +6,7 @@ pub mod adopt;
 pub mod bind;
 pub mod clock_reset;
 pub mod clocks;
+mod decide;
 pub mod enrol;
 pub mod export;
 pub mod import;
@@ -16,6 +17,8 @@ pub mod prune;
 mod recent;
 pub mod recover;
 pub mod resync;
+mod scene;
+mod typed;
 pub mod verify;
 
 #[cfg(test)]

@@ -20,10 +20,10 @@ use otpd_proto::login::Next;
 
 use super::Failure;
 use super::Service;
-use super::login::Scene;
 use super::prompt;
 use super::proof::Asked;
 use super::proof::not_protected;
+use super::scene::Scene;
 use crate::keys::KeyError;
 use crate::keys::Keys;
 use crate::keys::new_recovery_codes;
