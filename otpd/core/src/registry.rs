@@ -35,6 +35,9 @@ pub enum RegistryError {
     /// Name and uid belong to different rows, or to a row that says otherwise.
     #[error("the registry knows this name or uid as another account")]
     Conflict,
+    /// The chain of the audit log needs the master key.
+    #[error("the master key is not here, and without it the audit log's chain cannot be followed")]
+    NoKey,
     /// The store cannot be read or written.
     #[error("the registry is unavailable: {0}")]
     Unavailable(String),

@@ -31,12 +31,13 @@ use super::rows::unavailable;
 /// The end of the log, as far as a transaction has written. Of one that is rolled back it is thrown away with the rest.
 #[derive(Clone, Copy)]
 pub(crate) struct End<'a> {
-    key: &'a ChainKey,
+    key: Option<&'a ChainKey>,
     head: Link,
 }
 
 impl<'a> End<'a> {
-    pub(crate) fn new(key: &'a ChainKey, head: Link) -> Self {
+    /// Without a key, events carry no MAC: so nobody can take them for what a daemon with the key wrote.
+    pub(crate) fn new(key: Option<&'a ChainKey>, head: Link) -> Self {
         Self { key, head }
     }
 
@@ -64,7 +65,8 @@ impl<'a> End<'a> {
     fn next(&self, contents: &Contents) -> Result<Link, RegistryError> {
         let full = || RegistryError::Unavailable("the audit log has no number left".into());
         let number = self.head.number.checked_add(1).ok_or_else(full)?;
-        Ok(Link { number, mac: self.key.link(self.head.mac, number, contents) })
+        let mac = self.key.map_or(Mac::NONE, |key| key.link(self.head.mac, number, contents));
+        Ok(Link { number, mac })
     }
 }
 
@@ -163,6 +165,13 @@ pub(crate) fn resume(
     Ok((head, wrong))
 }
 
+/// Where the log goes on without the key: behind whatever number stands there, believed or not.
+pub(crate) fn resume_unchained(connection: &Connection) -> Result<Link, RegistryError> {
+    let select = "SELECT max(id) FROM (SELECT id FROM audit UNION ALL SELECT number FROM audit_note)";
+    let number: Option<i64> = connection.query_row(select, (), |row| row.get(0)).map_err(unavailable)?;
+    Ok(Link { number: number.unwrap_or(0), mac: Mac::NONE })
+}
+
 /// Notes a link in its place.
 pub(crate) fn note(
     connection: &Connection,
@@ -196,7 +205,7 @@ pub(crate) fn prune(
         return Ok(0);
     };
     if let Some(number) = first_flaw(key, noted(connection, key, Place::Anchor)?, &old) {
-        let detail = format!("event {number}, which was removed as old, was not as it was written");
+        let detail = format!("event {number}, which was removed as old, was not as otpd chains it");
         journal.record(Event { detail: Some(detail), ..alarm });
     }
     note(connection, key, Place::Anchor, last)?;

@@ -19,6 +19,8 @@ mod contract;
 pub(crate) mod memory;
 #[cfg(test)]
 mod tampering;
+#[cfg(test)]
+mod unchained;
 
 pub use sqlite::OpenError;
 pub use sqlite::Sqlite;

@@ -64,7 +64,8 @@ pub struct Sqlite {
     _keeper: Keeper,
     writer: Arc<Writer>,
     disk: Arc<Disk>,
-    key: Arc<ChainKey>,
+    /// Without the master key there is none.
+    key: Option<Arc<ChainKey>>,
     altered: Option<String>,
     /// What this process noted last of the audit log's end.
     noted: Mutex<Option<Link>>,
@@ -127,12 +128,29 @@ impl Unkeyed {
     /// # Errors
     /// [`OpenError`].
     pub fn start(self, key: &ChainKey, sink: Sink) -> Result<Sqlite, OpenError> {
+        let resumed = log::resume(&self.connection, key)?;
+        self.start_at(resumed, Some(Arc::new(key.clone())), sink)
+    }
+
+    /// Starts to serve without the key: events are recorded and not chained.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn start_unchained(self, sink: Sink) -> Result<Sqlite, OpenError> {
+        let head = log::resume_unchained(&self.connection)?;
+        self.start_at((head, None), None, sink)
+    }
+
+    fn start_at(
+        self,
+        (head, altered): (Link, Option<String>),
+        key: Option<Arc<ChainKey>>,
+        sink: Sink,
+    ) -> Result<Sqlite, OpenError> {
         let Self { path, mut connection, disk } = self;
-        let (head, altered) = log::resume(&connection, key)?;
-        let key = Arc::new(key.clone());
         let signal = Signal::default();
         signal.watch(&mut connection)?;
-        let writer = Arc::new(Writer::start(connection, Arc::clone(&key), head, sink, Arc::clone(&disk))?);
+        let writer = Arc::new(Writer::start(connection, key.clone(), head, sink, Arc::clone(&disk))?);
         let beside = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
         let keeper = Keeper::start(Arc::clone(&disk), Arc::clone(&writer))?;
@@ -165,6 +183,10 @@ impl Sqlite {
     #[must_use]
     pub fn altered_log(&self) -> Option<&str> {
         self.altered.as_deref()
+    }
+
+    fn key(&self) -> Result<Arc<ChainKey>, RegistryError> {
+        self.key.clone().ok_or(RegistryError::NoKey)
     }
 
     fn write<T, F>(&self, decide: F) -> Result<T, RegistryError>
@@ -280,7 +302,7 @@ impl Registry for Sqlite {
     }
 
     fn prune(&self, before: UnixTime, most: u32, alarm: Event) -> Result<u32, RegistryError> {
-        let key = Arc::clone(&self.key);
+        let key = self.key()?;
         self.write(move |connection, journal| log::prune(connection, &key, before, most, alarm, journal))
     }
 
@@ -294,7 +316,7 @@ impl Registry for Sqlite {
         self.write(|_, _| Ok(()))?;
         let head = self.head();
         if *noted != Some(head) {
-            let key = Arc::clone(&self.key);
+            let key = self.key()?;
             self.write(move |connection, _| log::note(connection, &key, Place::Head, head))?;
             *noted = Some(head);
         }
@@ -302,11 +324,12 @@ impl Registry for Sqlite {
     }
 
     fn walk(&self, walk: Option<Walk>, known: Option<Link>, most: u32) -> Result<Walked, RegistryError> {
+        let key = self.key()?;
         // Before the snapshot, which has it then.
         let head = self.head();
         self.lists.read(|connection| {
             let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
-            log::walk(&snapshot, &self.key, (walk, known, most), head)
+            log::walk(&snapshot, &key, (walk, known, most), head)
         })
     }
 

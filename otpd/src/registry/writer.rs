@@ -61,7 +61,7 @@ struct State {
 /// The connection, and the end of the audit log that it writes.
 struct Pen {
     connection: Connection,
-    key: Arc<ChainKey>,
+    key: Option<Arc<ChainKey>>,
     head: Link,
 }
 
@@ -89,10 +89,11 @@ struct Task<F, T> {
 }
 
 impl Writer {
-    /// Takes over the connection. `head` is the audit log's last event, which the next one is chained to with `key`.
+    /// Takes over the connection. `head` is the audit log's last event, which the next one is chained to with `key`, if
+    /// it is there.
     pub(crate) fn start(
         connection: Connection,
-        key: Arc<ChainKey>,
+        key: Option<Arc<ChainKey>>,
         head: Link,
         sink: Sink,
         disk: Arc<Disk>,
@@ -338,7 +339,7 @@ impl Pen {
     where
         F: FnOnce(&Connection, &mut Journal) -> Result<T, RegistryError> + Clone,
     {
-        let mut end = End::new(&self.key, self.head);
+        let mut end = End::new(self.key.as_deref(), self.head);
         execute(&self.connection, "BEGIN IMMEDIATE")?;
         if let Err(error) = task.run(&self.connection, &mut end) {
             roll_back(&self.connection);
@@ -351,7 +352,7 @@ impl Pen {
 
     fn write_batch(&mut self, batch: &mut [Box<dyn Work>]) -> Result<(), RegistryError> {
         let connection = &self.connection;
-        let mut end = End::new(&self.key, self.head);
+        let mut end = End::new(self.key.as_deref(), self.head);
         execute(connection, "BEGIN IMMEDIATE")?;
         for work in batch {
             let mut further = end;

@@ -145,6 +145,7 @@ impl From<RegistryError> for Failure {
             RegistryError::Disk(_) => {
                 "The registry cannot be written, so no code can be used up. Ask an administrator to run: otpctl doctor"
             }
+            RegistryError::NoKey => return Self::refused(Reason::BadKey, NO_KEY),
             RegistryError::Conflict | RegistryError::Unavailable(_) => {
                 "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor"
             }
@@ -315,6 +316,9 @@ fn role(peer: Peer, settings: &Settings, caller: &Person, account: &Person) -> R
 fn is_admin(settings: &Settings, person: &Person) -> bool {
     settings.admin_group.is_some_and(|gid| person.groups.contains(&gid))
 }
+
+const NO_KEY: &str = "The master key is not here, and without it nobody can tell whether the audit log is as it was \
+                      written. Put the key in its place, or ask the otpd that has it.";
 
 fn daemon_event(now: UnixTime, reason: Reason, detail: &str) -> Event {
     let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };

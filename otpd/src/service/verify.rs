@@ -92,6 +92,7 @@ fn wire_flaw(flaw: &Flaw) -> wire::Flaw {
         Defect::Removed => "removed",
         Defect::Changed => "changed",
         Defect::Inserted => "inserted",
+        Defect::Unchained => "unchained",
         Defect::Moved(_) => "moved",
         Defect::Cut => "cut",
         Defect::Replaced => "replaced",
@@ -120,6 +121,9 @@ fn say(flaw: &Flaw) -> String {
         Defect::Removed => format!("{events} {were} removed"),
         Defect::Changed => format!("{events} is not what was written there"),
         Defect::Inserted => format!("{events} {were} inserted: otpd did not write this"),
+        Defect::Unchained => format!(
+            "{events} was written without the master key: by otpctl --offline, or by somebody else, and may be anything"
+        ),
         Defect::Moved(whence) => format!("{events} was moved: it was written as event {whence}"),
         Defect::Cut => format!("{events} {were} there and {were} cut off the end"),
         Defect::Replaced => format!("{events} is another one than stood there before: the log was exchanged"),

@@ -282,3 +282,31 @@ fn a_link_is_read_as_it_is_written() {
         assert_eq!(wrong.parse::<Link>(), Err(NotALink), "{wrong}");
     }
 }
+
+/// As somebody writes them who has no key: at the place of event 10 and behind it, in a log that goes on there.
+fn with_unchained(events: usize) -> Vec<Entry> {
+    let mut log = log();
+    log.iter_mut().skip(9).take(events).for_each(|entry| entry.mac = Mac::NONE);
+    for at in 9 + events..log.len() {
+        log[at].mac = key().link(log[at - 1].mac, log[at].number, &log[at].contents);
+    }
+    log
+}
+
+#[test]
+fn events_without_a_mac_are_named_and_what_was_chained_behind_them_is_not() {
+    for events in 1..=11 {
+        let log = with_unchained(events);
+        let flaws = walk(&log, Some(Link::START), &[end(&log)], 3);
+        let named: Vec<_> = flaws.iter().map(|flaw| (flaw.defect, flaw.number, flaw.unchecked)).collect();
+        let expected: Vec<_> = (10..).take(events).map(|number| (Defect::Unchained, number, None)).collect();
+        assert_eq!(named, expected);
+    }
+}
+
+#[test]
+fn an_event_is_still_missed_if_its_mac_alone_is_gone() {
+    let mut log = log();
+    log[9].mac = Mac::NONE;
+    assert_eq!(found(&log), [(Defect::Changed, 10, 10)]);
+}

@@ -56,6 +56,8 @@ pub enum Defect {
     Changed,
     /// Events were not written by the daemon.
     Inserted,
+    /// The event carries no MAC: written without the key, by whomever.
+    Unchained,
     /// The event belongs where this number is.
     Moved(i64),
     /// The log's end is missing.
@@ -159,6 +161,8 @@ impl Walk {
         if at.next_continues(at.before, number) || (at.next.is_none() && number > end) {
             flaw.defect = Defect::Inserted;
             (self.mac, self.shift) = (Some(at.before), self.shift.saturating_add(1));
+        } else if at.is_unchained() {
+            flaw.defect = Defect::Unchained;
         } else {
             self.dig(number, at.before, entry.mac);
             let following = number.saturating_add(1);
@@ -246,6 +250,11 @@ impl Step<'_> {
         // Behind a gap it was not.
         let adjacent = self.next.filter(|next| next.number == self.entry.number.saturating_add(1));
         adjacent.is_some_and(|next| self.key.link(mac, number, &next.contents) == next.mac)
+    }
+
+    /// Whether it was written without a MAC, rather than robbed of the one that the next event continues.
+    fn is_unchained(&self) -> bool {
+        self.entry.mac == Mac::NONE && !self.next_continues(self.due, self.number.saturating_add(1))
     }
 
     /// Whether the next event is the one that is missing there.

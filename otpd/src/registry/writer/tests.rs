@@ -31,7 +31,7 @@ impl Place {
         assert!(disk.ballast.make().unwrap());
         let key = Arc::new(ChainKey::new(&[7; ChainKey::LENGTH]));
         let (head, _) = log::resume(&connection, &key).unwrap();
-        let writer = Writer::start(connection, key, head, Box::new(|_| {}), Arc::clone(&disk)).unwrap();
+        let writer = Writer::start(connection, Some(key), head, Box::new(|_| {}), Arc::clone(&disk)).unwrap();
         Self { writer, disk, directory }
     }
 
