@@ -1,6 +1,7 @@
 //! Calls to `otpd`: one connection each, since a person may think for minutes between two, and every error
 //! turned into a [`Failure`] that says what to do.
 
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use otpd_proto::account;
 use otpd_proto::admin;
 use otpd_proto::client::Client;
 use otpd_proto::client::ClientError;
+use otpd_proto::offline;
 use otpd_proto::service;
 use serde::Deserialize;
 use serde::Serialize;
@@ -16,11 +18,13 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::offline::Offline;
 
 /// The way to one daemon.
 pub(crate) struct Calls {
     directory: PathBuf,
     socket: PathBuf,
+    offline: Option<Offline>,
 }
 
 impl Calls {
@@ -29,7 +33,17 @@ impl Calls {
     pub(crate) fn new(directory: &Path) -> Self {
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let socket = directory.join(otpd_proto::ACCOUNT_SOCKET);
-        Self { directory, socket }
+        Self { directory, socket, offline: None }
+    }
+
+    /// To an otpd of our own.
+    pub(crate) fn offline(offline: Offline) -> Self {
+        Self { offline: Some(offline), ..Self::new(Path::new(otpd_proto::RUNTIME_DIR)) }
+    }
+
+    /// Ends an otpd of our own, and returns what it had to remark.
+    pub(crate) fn end(&self) -> Vec<String> {
+        self.offline.as_ref().map(Offline::end).unwrap_or_default()
     }
 
     /// Where the sockets stand.
@@ -43,9 +57,33 @@ impl Calls {
         method: &str,
         parameters: &P,
     ) -> Result<R, Failure> {
-        Client::connect(&self.socket, DEADLINE)
-            .and_then(|mut client| client.call(method, parameters))
-            .map_err(|error| explain(&self.socket, error))
+        self.call_on(DEADLINE, |client| client.call(method, parameters))
+    }
+
+    /// Calls `method` with a file, which is long work.
+    pub(crate) fn call_with<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: &str,
+        parameters: &P,
+        file: BorrowedFd<'_>,
+    ) -> Result<R, Failure> {
+        self.call_on(FOR_FILES, |client| client.call_with(method, parameters, file))
+    }
+
+    fn call_on<R>(
+        &self,
+        within: Duration,
+        call: impl FnOnce(&mut Client) -> Result<R, ClientError>,
+    ) -> Result<R, Failure> {
+        let Some(offline) = &self.offline else {
+            let done = Client::connect(&self.socket, within).and_then(|mut client| call(&mut client));
+            return done.map_err(|error| explain(&self.socket, error));
+        };
+        let done = offline.client(within).and_then(|mut client| call(&mut client));
+        done.map_err(|error| match error {
+            ClientError::Refused { error, parameters } => explain_answer(&error, &parameters),
+            error => offline.explain(&error),
+        })
     }
 }
 
@@ -93,13 +131,15 @@ fn explain_answer(error: &str, parameters: &str) -> Failure {
     let unreadable =
         || Failure::new(Exit::Unreachable, "broken", format!("otpd answered {error}, without details"));
     match error {
-        account::REFUSED | admin::REFUSED => match serde_json::from_str::<service::Refused>(parameters) {
-            Ok(service::Refused { reason, say, until }) => {
-                Failure { until, ..Failure::new(Exit::of_refusal(&reason), &reason, say) }
+        account::REFUSED | admin::REFUSED | offline::REFUSED => {
+            match serde_json::from_str::<service::Refused>(parameters) {
+                Ok(service::Refused { reason, say, until }) => {
+                    Failure { until, ..Failure::new(Exit::of_refusal(&reason), &reason, say) }
+                }
+                Err(_) => unreadable(),
             }
-            Err(_) => unreadable(),
-        },
-        account::UNAVAILABLE | admin::UNAVAILABLE => {
+        }
+        account::UNAVAILABLE | admin::UNAVAILABLE | offline::UNAVAILABLE => {
             match serde_json::from_str::<service::Unavailable>(parameters) {
                 Ok(service::Unavailable { say }) => Failure::new(Exit::Unreachable, "unavailable", say),
                 Err(_) => unreadable(),
@@ -135,6 +175,9 @@ struct InvalidParameter {
 
 /// A NAS disk may have to spin up.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A large registry on a slow disk.
+const FOR_FILES: Duration = Duration::from_secs(1800);
 
 const LOOK: &str = "See what happened: otpctl status; journalctl -u otpd";
 

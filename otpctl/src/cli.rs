@@ -38,6 +38,18 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "DIR", default_value = otpd_proto::RUNTIME_DIR, hide_default_value = true, help_heading = EVERYWHERE)]
     pub(crate) runtime_dir: PathBuf,
 
+    /// Work on the registry itself while otpd is stopped (root)
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) offline: bool,
+
+    /// With --offline: the root directory of the system to work on, such as a mounted disk's
+    #[arg(long, global = true, value_name = "DIR", requires = "offline", help_heading = EVERYWHERE)]
+    pub(crate) root: Option<PathBuf>,
+
+    /// With --offline: otpd's configuration, if not /etc/otpd/otpd.toml
+    #[arg(long, global = true, value_name = "FILE", requires = "offline", help_heading = EVERYWHERE)]
+    pub(crate) config: Option<PathBuf>,
+
     /// Print one JSON object instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
@@ -141,6 +153,17 @@ pub(crate) enum Command {
     /// Write every key to a file for another module (root)
     #[command(subcommand)]
     Export(Export),
+    /// Write a backup of everything to a new file (root)
+    ///
+    /// While otpd runs, and nobody's login waits for it. All of the file is sealed. It carries the key that opens it
+    /// under a passphrase, so another box can restore it, and so can whoever finds the file and the passphrase.
+    Backup(Backup),
+    /// Take the registry of a backup (root, with --offline)
+    ///
+    /// On a new box, or in the place of a registry that is lost or damaged; otpd must be stopped. The whole file is
+    /// checked before anything is touched. Codes up to this moment are spent, so the phones go on with their next
+    /// ones. Devices are as they were when the backup was made.
+    Restore(Restore),
     /// Check that everything works, and say what to do if not
     Doctor,
     /// Print a completion script for a shell
@@ -150,6 +173,19 @@ pub(crate) enum Command {
     },
     /// Print the manual page, in roff
     Man,
+}
+
+impl Command {
+    /// Whether it can be done while otpd is stopped.
+    pub(crate) fn works_offline(&self) -> bool {
+        match self {
+            Self::Status(_) | Self::Devices(_) | Self::Off(_) | Self::Unlock(_) => true,
+            Self::Reset(_) | Self::Accounts(_) | Self::Restore(_) => true,
+            // Nothing happens meanwhile, and otpd could not start.
+            Self::Audit(audit) => !audit.follow,
+            _ => false,
+        }
+    }
 }
 
 /// Arguments of `bind`.
@@ -431,6 +467,32 @@ pub(crate) struct ExportOath {
     /// A new file for its owner alone, or - for standard output, which is taken if it is no terminal
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// A new file, for its owner alone
+    pub(crate) file: PathBuf,
+    /// The passphrase is the first line of this file, or of standard input if it is -
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Leave the key out: then nobody can restore it without this box's master key (registry.key)
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub(crate) without_key: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// The passphrase is the first line of this file, or of standard input if it is -
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Put the registry that is here aside
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 /// What proves that a change is wanted.

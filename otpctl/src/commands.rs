@@ -10,6 +10,7 @@ use crate::output::Output;
 mod accounts;
 mod adopt;
 mod audit;
+mod backup;
 mod bind;
 mod clock_reset;
 mod codes;
@@ -24,6 +25,7 @@ mod man;
 mod proof;
 mod protection;
 mod prune;
+mod restore;
 mod resync;
 mod status;
 mod verify;
@@ -59,6 +61,8 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Audit(audit) => audit::read(session, audit),
         Command::Import(import) => import::import(session, import),
         Command::Export(cli::Export::Oath(export)) => export::oath(session, &export),
+        Command::Backup(backup) => backup::backup(session, &backup),
+        Command::Restore(restore) => restore::restore(session, &restore),
         Command::Doctor => doctor::doctor(session),
         Command::Completions { shell } => generate::completions(session, shell),
         Command::Man => generate::manual(session),

@@ -56,6 +56,13 @@ impl Failure {
         Self::new(Exit::Refused, "file", message)
     }
 
+    /// A file that was named cannot be read.
+    pub(crate) fn cannot_read(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let said = error.to_string();
+        let said = said.split(" (os error").next().unwrap_or_default();
+        Self::new(Exit::Refused, "file", format!("cannot read {}: {said}", path.display()))
+    }
+
     /// A failure with nothing to wait for.
     pub(crate) fn new(exit: Exit, reason: &str, message: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), message: message.into(), until: None, exit, problems: Vec::new() }

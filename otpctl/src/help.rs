@@ -178,6 +178,8 @@ pub(crate) const PAGES: &[Page] = &[
         examples: &[
             ("sudo otpctl reset alice", "alice lost her phone"),
             ("sudo otpctl reset alice --yes", "without a question"),
+            ("sudo otpctl --offline reset alice", "while otpd is stopped"),
+            ("sudo otpctl --offline --root /mnt reset alice", "on a mounted disk"),
         ],
         json: "{\"retired\"}: how many devices were retired.",
     },
@@ -269,6 +271,30 @@ pub(crate) const PAGES: &[Page] = &[
         ],
         json: "{\"devices\", \"accounts\", \"left_out\": [{\"user\", \"device\", \"say\"}]}, only\n\
                together with --output FILE. say is why pam_oath could not use it.",
+    },
+    Page {
+        command: "backup",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl backup /media/usb/otpd", "asks for a passphrase"),
+            ("sudo otpctl backup otpd --passphrase-file words", "from a script"),
+            ("sudo otpctl backup otpd --without-key", "the key stays here"),
+        ],
+        json: "{\"taken\", \"accounts\", \"devices\", \"has_key\"}\n\
+               taken is in Unix seconds; accounts are those that are protected.",
+    },
+    Page {
+        command: "restore",
+        arguments: &[],
+        examples: &[
+            ("sudo systemctl stop otpd", "first"),
+            ("sudo otpctl --offline restore /media/usb/otpd", "on a new box"),
+            ("sudo otpctl --offline restore otpd --replace", "where there is a registry"),
+        ],
+        json: "{\"taken\", \"restored\", \"accounts\", \"devices\",\n\
+               \x20\"first\": [{\"user\", \"device\", \"last_used\"}], \"kept\", \"key\"}\n\
+               Times are in Unix seconds. first is at most 100 of the devices; kept is the\n\
+               file of the registry that was here, key that of a new master key, or null.",
     },
     Page {
         command: "doctor",

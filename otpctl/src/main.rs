@@ -14,6 +14,8 @@ mod exit;
 mod failure;
 mod help;
 mod key;
+mod new_file;
+mod offline;
 mod otpauth;
 mod output;
 mod prompt;
@@ -23,7 +25,11 @@ mod when;
 use call::Calls;
 use cli::Cli;
 use cli::Color;
+use cli::Command;
 use exit::Exit;
+use failure::Failure;
+use offline::Offline;
+use offline::Work;
 use output::Output;
 
 fn main() -> ExitCode {
@@ -37,14 +43,39 @@ fn main() -> ExitCode {
             return if said.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
         }
     };
-    let session =
-        commands::Session { calls: Calls::new(&cli.runtime_dir), output: Output::new(cli.json, cli.color) };
-    match commands::run(&session, cli.command) {
+    let output = Output::new(cli.json, cli.color);
+    let done = calls(&cli).and_then(|calls| {
+        let session = commands::Session { calls, output: Output::new(cli.json, cli.color) };
+        let done = commands::run(&session, cli.command);
+        for remark in session.calls.end() {
+            session.output.remark(&format!("otpd: {remark}"))?;
+        }
+        done
+    });
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
         Err(failure) => {
-            session.output.failure(&failure);
+            output.failure(&failure);
             failure.exit.into()
         }
+    }
+}
+
+/// The way to otpd: the one that runs, or one of our own.
+fn calls(cli: &Cli) -> Result<Calls, Failure> {
+    let restores = matches!(cli.command, Command::Restore(_));
+    match (cli.offline, cli.command.works_offline()) {
+        (false, _) if restores => Err(Failure::usage(
+            "a backup is restored while otpd is stopped: systemctl stop otpd; otpctl --offline restore FILE",
+        )),
+        (false, _) => Ok(Calls::new(&cli.runtime_dir)),
+        (true, true) => {
+            let work = if restores { Work::Restore } else { Work::Administer };
+            Offline::start(work, cli.root.as_deref(), cli.config.as_deref()).map(Calls::offline)
+        }
+        (true, false) => Err(Failure::usage(
+            "that needs a running otpd. Offline there are status, devices, accounts, audit, unlock, off, reset and restore",
+        )),
     }
 }

@@ -1,11 +1,17 @@
 //! Asks the person at the terminal, and reads secrets from standard input. Codes are shown as they are typed: each
-//! works once, and a typing error should be seen.
+//! works once, and a typing error should be seen. Passphrases are not.
 
+use std::fs::File;
 use std::io;
 use std::io::BufRead;
 use std::io::IsTerminal;
 use std::io::Read;
+use std::path::Path;
 
+use nix::sys::termios::LocalFlags;
+use nix::sys::termios::SetArg;
+use nix::sys::termios::tcgetattr;
+use nix::sys::termios::tcsetattr;
 use otpd_proto::Secret;
 use zeroize::Zeroizing;
 
@@ -30,6 +36,35 @@ pub(crate) fn code(output: &Output, question: &str) -> Result<Option<Secret>, Fa
             return Ok(Some(code));
         }
     }
+}
+
+/// Asks for a passphrase, which does not show as it is typed; `None` if the person ends the input instead.
+pub(crate) fn passphrase(output: &Output, question: &str) -> Result<Option<Secret>, Failure> {
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin).map_err(io::Error::from)?;
+    let mut silent = before.clone();
+    silent.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &silent).map_err(io::Error::from)?;
+    let line = output.question(question).and_then(|()| read_line());
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).map_err(io::Error::from)?;
+    // The end of the line did not show either.
+    output.remark("")?;
+    Ok(line?.map(|line| whole_line(&line)))
+}
+
+/// A passphrase in a file, which is the first line of it; `-` is standard input.
+pub(crate) fn passphrase_in(path: &Path) -> Result<Secret, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_LINE.saturating_mul(4)));
+    let most = LONGEST_LINE.saturating_mul(4) as u64;
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(most).read_until(b'\n', &mut bytes)
+    } else {
+        File::open(path).and_then(|file| io::BufReader::new(file).take(most).read_until(b'\n', &mut bytes))
+    };
+    read.map_err(|error| Failure::cannot_read(path, &error))?;
+    let line = std::str::from_utf8(&bytes);
+    let line = line.map_err(|_| Failure::usage(format!("{}: a passphrase is UTF-8 text", path.display())))?;
+    Ok(whole_line(line))
 }
 
 /// Asks for a yes; anything else is a no.
@@ -64,6 +99,11 @@ pub(crate) fn or_standard_input(
 /// Without the spaces and dashes that people read codes and keys in groups with.
 fn squeeze(text: &str) -> Secret {
     Secret::new(text.chars().filter(|character| !character.is_whitespace() && *character != '-').collect())
+}
+
+/// A line without its end; spaces in it count.
+fn whole_line(line: &str) -> Secret {
+    Secret::new(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 fn read_line() -> io::Result<Option<Zeroizing<String>>> {

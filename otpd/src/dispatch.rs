@@ -1,5 +1,6 @@
 //! From a message to a call and back: reads parameters, calls the service, words the reply. Decides nothing.
 
+use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
@@ -36,10 +37,34 @@ pub enum Outcome {
 }
 
 /// Serves one message.
-pub fn dispatch<R: Registry>(service: &Service<R>, peer: Peer, message: &[u8]) -> Outcome {
+pub fn dispatch<R: Registry>(
+    service: &Service<R>,
+    peer: Peer,
+    message: &[u8],
+    file: Option<OwnedFd>,
+) -> Outcome {
     let Some(call) = read(message) else { return Outcome::Close };
-    let served = catch_unwind(AssertUnwindSafe(|| serve(service, peer, &call, clock::now())));
-    let Ok(reply) = served else {
+    guarded(&call, peer, || serve(service, peer, &call, file, clock::now()))
+}
+
+/// Serves one message of a connection on which there is nothing but `method`.
+pub(crate) fn dispatch_only<P: DeserializeOwned, T: Serialize>(
+    peer: Peer,
+    message: &[u8],
+    method: &str,
+    run: impl FnOnce(P) -> Result<T, Failure>,
+) -> Outcome {
+    let Some(call) = read(message) else { return Outcome::Close };
+    let interface = method.rsplit_once('.').map_or(method, |(interface, _)| interface);
+    guarded(&call, peer, || match &*call.method {
+        called if called == method => with(call.parameters, |p| Faulty { interface, result: run(p) }),
+        other => error(service::METHOD_NOT_FOUND, &json!({"method": other})),
+    })
+}
+
+/// A panic costs the caller their connection, and nobody else anything.
+fn guarded(call: &Call<'_>, peer: Peer, serve: impl FnOnce() -> Reply) -> Outcome {
+    let Ok(reply) = catch_unwind(AssertUnwindSafe(serve)) else {
         log::error!(
             "a call of {} by uid {} ended in an internal error; please report it",
             call.method,
@@ -82,7 +107,13 @@ fn read(message: &[u8]) -> Option<Call<'_>> {
 
 type Reply = Option<Zeroizing<Vec<u8>>>;
 
-fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime) -> Reply {
+fn serve<R: Registry>(
+    s: &Service<R>,
+    peer: Peer,
+    call: &Call<'_>,
+    file: Option<OwnedFd>,
+    now: UnixTime,
+) -> Reply {
     let raw = call.parameters;
     let Some((interface, name)) = call.method.rsplit_once('.') else {
         return error(service::INVALID_PARAMETER, &json!({"parameter": "method"}));
@@ -137,15 +168,17 @@ fn serve<R: Registry>(s: &Service<R>, peer: Peer, call: &Call<'_>, now: UnixTime
         admin::PRUNE => with(raw, |p| Faulty { interface, result: s.prune_account(peer, &p, now) }),
         admin::CLOCK_RESET => with(raw, |p| Faulty { interface, result: s.clock_reset(peer, &p, now) }),
         admin::EXPORT => with(raw, |p| Faulty { interface, result: s.export(peer, &p, now) }),
+        admin::BACKUP => with(raw, |p| Faulty { interface, result: s.backup(peer, &p, file, now) }),
         _ => error(service::METHOD_NOT_FOUND, &json!({"method": name})),
     }
 }
 
-/// The interfaces of a socket. login.sock has nothing but logins.
+/// The interfaces of a socket. login.sock has nothing but logins, and offline nobody logs in.
 fn interfaces(door: Door) -> &'static [&'static str] {
     match door {
         Door::Login => &[service::INTERFACE, login::INTERFACE],
         Door::Account => &[service::INTERFACE, login::INTERFACE, account::INTERFACE, admin::INTERFACE],
+        Door::Offline => &[service::INTERFACE, account::INTERFACE, admin::INTERFACE],
     }
 }
 

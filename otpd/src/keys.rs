@@ -4,6 +4,8 @@
 //!
 //! This keeps backups and replicas unreadable. It does not help against a thief who has the whole disk.
 
+mod passphrase;
+
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -40,8 +42,9 @@ use zeroize::Zeroizing;
 /// The key that wraps the data key. 256 random bits.
 pub struct MasterKey(Zeroizing<[u8; KEY]>);
 
-/// Opens and seals device keys, marks recovery codes, and chains the audit log.
+/// Opens and seals device keys and backups, marks recovery codes, and chains the audit log.
 pub struct Keys {
+    data: Zeroizing<[u8; KEY]>,
     devices: XChaCha20Poly1305,
     recovery: Hmac<Sha256>,
     log: ChainKey,
@@ -71,6 +74,9 @@ pub enum KeyError {
         "a key of the registry does not open: it was altered, or the master key is not the one it was sealed with"
     )]
     DoesNotOpen,
+    /// No key can be made out of the passphrase.
+    #[error("making a key out of the passphrase: {0}")]
+    Passphrase(String),
     /// The kernel gave no randomness.
     #[error("no randomness: {0}")]
     Random(String),
@@ -117,20 +123,36 @@ impl MasterKey {
         Ok(Self(key))
     }
 
+    /// A new key, which is nowhere yet.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn random() -> Result<Self, KeyError> {
+        random_key().map(Self)
+    }
+
     /// Makes a key in a new file of mode 0400, on disk before this returns.
     ///
     /// # Errors
     /// [`KeyError`], also if the file exists.
     pub fn create(path: &Path) -> Result<Self, KeyError> {
+        let key = Self::random()?;
+        key.store(path)?;
+        Ok(key)
+    }
+
+    /// Puts the key into a new file of mode 0400, on disk before this returns.
+    ///
+    /// # Errors
+    /// [`KeyError::File`], also if the file exists.
+    pub fn store(&self, path: &Path) -> Result<(), KeyError> {
         let failed = |source| KeyError::File { path: path.to_owned(), source };
-        let key = Self(random_key()?);
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o400).open(path).map_err(failed)?;
-        file.write_all(key.0.as_slice()).map_err(failed)?;
+        file.write_all(self.0.as_slice()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         let directory = path.parent().unwrap_or(Path::new("/"));
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-        Ok(key)
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
     }
 
     /// Wraps a fresh data key and returns it with its keys.
@@ -138,9 +160,16 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError::Random`].
     pub fn new_data_key(&self) -> Result<(Vec<u8>, Keys), KeyError> {
-        let data = random_key()?;
-        let wrapped = seal(&self.cipher(), DATA_KEY, data.as_slice())?;
-        Ok((wrapped, Keys::from_data_key(data.as_slice())?))
+        let keys = Keys::from_data_key(random_key()?)?;
+        Ok((self.wrap(&keys)?, keys))
+    }
+
+    /// Wraps the data key that these keys are of.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn wrap(&self, keys: &Keys) -> Result<Vec<u8>, KeyError> {
+        seal(&self.cipher(), DATA_KEY, keys.data.as_slice())
     }
 
     /// Unwraps the data key of the registry.
@@ -148,7 +177,13 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError::DoesNotOpen`] if it was wrapped with another master key.
     pub fn open_data_key(&self, wrapped: &[u8]) -> Result<Keys, KeyError> {
-        Keys::from_data_key(&open(&self.cipher(), DATA_KEY, wrapped)?)
+        let opened = open(&self.cipher(), DATA_KEY, wrapped)?;
+        let mut data = Zeroizing::new([0; KEY]);
+        if opened.len() != KEY {
+            return Err(KeyError::DoesNotOpen);
+        }
+        data.copy_from_slice(&opened);
+        Keys::from_data_key(data)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -157,6 +192,14 @@ impl MasterKey {
 }
 
 impl Keys {
+    /// Keys that open nothing, for work that needs none.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn none() -> Result<Self, KeyError> {
+        Self::from_data_key(random_key()?)
+    }
+
     /// Seals the key of one device for its row.
     ///
     /// # Errors
@@ -194,20 +237,41 @@ impl Keys {
         mark
     }
 
+    /// What seals one backup, whose salt nobody else has.
+    ///
+    /// # Errors
+    /// None that happens.
+    pub(crate) fn of_backup(&self, salt: &[u8]) -> Result<XChaCha20Poly1305, KeyError> {
+        subkey(self.data.as_slice(), Some(salt), b"otpd backup 1").map(|key| cipher(&key))
+    }
+
     /// What chains the audit log.
     #[must_use]
     pub fn log(&self) -> &ChainKey {
         &self.log
     }
 
-    fn from_data_key(data: &[u8]) -> Result<Self, KeyError> {
-        let data = Hkdf::<Sha256>::new(None, data);
-        let devices: Zeroizing<[u8; KEY]> = subkey(&data, b"otpd device keys 1")?;
-        let recovery: Zeroizing<[u8; KEY]> = subkey(&data, b"otpd recovery codes 1")?;
+    fn from_data_key(data: Zeroizing<[u8; KEY]>) -> Result<Self, KeyError> {
+        let devices = subkey(data.as_slice(), None, b"otpd device keys 1").map(|key| cipher(&key))?;
+        let recovery: Zeroizing<[u8; KEY]> = subkey(data.as_slice(), None, b"otpd recovery codes 1")?;
         let recovery = Hmac::new_from_slice(recovery.as_slice()).map_err(|_| KeyError::DoesNotOpen)?;
-        let log = subkey(&data, b"otpd audit log 1")?;
-        Ok(Self { devices: XChaCha20Poly1305::new((&*devices).into()), recovery, log: ChainKey::new(&log) })
+        let log = subkey(data.as_slice(), None, b"otpd audit log 1")?;
+        Ok(Self { data, devices, recovery, log: ChainKey::new(&log) })
     }
+}
+
+fn subkey<const N: usize>(
+    data: &[u8],
+    salt: Option<&[u8]>,
+    purpose: &[u8],
+) -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let mut subkey = Zeroizing::new([0; N]);
+    let made = Hkdf::<Sha256>::new(salt, data).expand(purpose, subkey.as_mut_slice());
+    made.map(|()| subkey).map_err(|_| KeyError::DoesNotOpen)
+}
+
+fn cipher(key: &[u8; KEY]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.into())
 }
 
 impl Opener for Keys {
@@ -217,12 +281,6 @@ impl Opener for Keys {
         let bytes = open(&self.devices, &device_label(account.id, device.id), &device.key.0)?;
         Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
     }
-}
-
-fn subkey<const N: usize>(data: &Hkdf<Sha256>, label: &[u8]) -> Result<Zeroizing<[u8; N]>, KeyError> {
-    let mut key = Zeroizing::new([0; N]);
-    data.expand(label, key.as_mut_slice()).map_err(|_| KeyError::DoesNotOpen)?;
-    Ok(key)
 }
 
 /// Opens a file that is none but itself, and looks at what was opened.
@@ -310,6 +368,8 @@ fn staged_label(import: ImportId, number: u32) -> Vec<u8> {
 const KEY: usize = 32;
 const NONCE: usize = 24;
 const VERSION: u8 = 1;
+/// Bytes of a wrapped data key.
+pub(crate) const WRAPPED: usize = 1 + NONCE + KEY + 16;
 const DATA_KEY: &[u8] = b"otpd data key 1";
 
 #[cfg(test)]

@@ -6,16 +6,20 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod audit;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod dispatch;
 pub mod keys;
 pub mod listen;
 pub mod names;
+pub mod offline;
+pub mod open;
 pub mod peer;
 pub mod permit;
 pub mod privileges;
 pub mod registry;
+mod restore;
 pub mod service;
 pub mod settings;
 pub mod state;

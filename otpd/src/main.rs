@@ -18,12 +18,14 @@ use otpd::clock;
 use otpd::config::Config;
 use otpd::config::DEFAULT_PATH;
 use otpd::dispatch::dispatch;
-use otpd::keys::Keys;
 use otpd::keys::MasterKey;
 use otpd::listen::Pool;
 use otpd::listen::Serve;
 use otpd::listen::Sockets;
+use otpd::names::Database;
 use otpd::names::Names;
+use otpd::offline;
+use otpd::open;
 use otpd::peer::Door;
 use otpd::privileges::RunAs;
 use otpd::privileges::make_room;
@@ -45,6 +47,15 @@ struct Arguments {
     /// Read the configuration, look up what it names, say whether it is right, and stop.
     #[arg(long)]
     check_config: bool,
+    /// Serve one caller, on standard input, and stop; otpctl --offline starts this.
+    #[arg(long, conflicts_with = "check_config")]
+    offline: bool,
+    /// With --offline: the root directory of the system that the configuration and the registry are of.
+    #[arg(long, value_name = "DIR", requires = "offline")]
+    root: Option<PathBuf>,
+    /// With --offline: take in the backup that the caller passes.
+    #[arg(long, requires = "offline")]
+    restore: bool,
 }
 
 fn main() -> ExitCode {
@@ -60,20 +71,24 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.offline {
+        let work = if arguments.restore { offline::Work::Restore } else { offline::Work::Administer };
+        return offline::serve(work, &arguments.config, arguments.root.as_deref());
+    }
     let config = Config::read(&arguments.config, true)?;
     if arguments.check_config {
         Settings::resolve(&config, &Names::start()?)?;
-        let run_as = RunAs::named(&config.user)?;
+        let run_as = RunAs::named(&config.user, &Database::System)?;
         warn_unreadable(&arguments.config, &run_as);
         log::info!("{}: no errors", arguments.config.display());
         return Ok(());
     }
     let signals = block_signals()?;
-    let run_as = RunAs::choose(&config.user)?;
+    let run_as = RunAs::choose(&config.user, &Database::System)?;
     make_room(config.limits.connections)?;
     state::prepare(&config.paths.state, &run_as)?;
     let sockets = Sockets::obtain(&config.paths.runtime)?;
-    let credential = credential()?;
+    let credential = open::credential()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     run_as.enter()?;
     // No thread before this line: capabilities and no_new_privs belong to threads.
@@ -113,11 +128,11 @@ fn serve(
     let syslog = Syslog::start(&config.paths.syslog)?;
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
-    let (registry, keys) = open_registry(config, credential, &mut lock, &syslog)?;
+    let (registry, keys) = open::registry_and_keys(config, credential, &mut lock, &syslog)?;
     let altered = registry.altered_log().map(|how| format!("the audit log was altered: {how}"));
     let service = Arc::new(Service::new(registry, keys, names.clone(), Names::start()?, settings));
     let serving = Arc::clone(&service);
-    let serve: Serve = Arc::new(move |peer, message| dispatch(&serving, peer, message));
+    let serve: Serve = Arc::new(move |peer, message, file| dispatch(&serving, peer, message, file));
     let login = Pool::start(Door::Login, sockets.login, &config.limits, Arc::clone(&serve))?;
     let account = Pool::start(Door::Account, sockets.account, &config.limits, serve)?;
     service.record_daemon(
@@ -185,68 +200,6 @@ fn reload(
     Ok(())
 }
 
-/// Opens registry and keys together: a registry without its key is of no use, and a new key must never be made for
-/// an old registry.
-fn open_registry(
-    config: &Config,
-    credential: Option<MasterKey>,
-    lock: &mut state::Lock,
-    syslog: &Syslog,
-) -> anyhow::Result<(Sqlite, Keys)> {
-    let path = config.registry();
-    if lock.had_registry()? && std::fs::metadata(&path).map_or(true, |found| found.len() == 0) {
-        bail!("{} is gone or empty, though this directory had a registry; {RESTORE}", path.display());
-    }
-    let opening = || format!("opening {}", path.display());
-    let mut registry = Sqlite::open(&path).with_context(opening)?;
-    let keys = match (registry.wrapped_data_key()?, credential) {
-        (Some(wrapped), credential) => {
-            let from = if credential.is_some() {
-                "the credential registry.key".into()
-            } else {
-                config.key().display().to_string()
-            };
-            let master = match credential {
-                Some(master) => master,
-                None => MasterKey::read(&config.key())
-                    .context("the registry needs its master key; put the key's file back, or restore both from a backup")?,
-            };
-            let wrong = || format!("{from} is not the master key that this registry was sealed with");
-            master.open_data_key(&wrapped).with_context(wrong)?
-        }
-        (None, _) if lock.had_registry()? => bail!("{} has lost its data key; {RESTORE}", path.display()),
-        (None, credential) => {
-            let master = match credential {
-                Some(master) => master,
-                None if config.key().exists() => MasterKey::read(&config.key())?,
-                None => MasterKey::create(&config.key())?,
-            };
-            let (wrapped, keys) = master.new_data_key()?;
-            registry.store_data_key(&wrapped, keys.log())?;
-            keys
-        }
-    };
-    let sink = syslog.clone();
-    let registry = registry.start(keys.log(), Box::new(move |event| sink.event(event)));
-    let registry = registry.with_context(opening)?;
-    lock.note_registry()?;
-    Ok((registry, keys))
-}
-
-/// The master key from systemd, if it passed one. Read while still root: the file may be root's alone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "systemd.exec(5): the environment is how a credential is passed"
-)]
-fn credential() -> anyhow::Result<Option<MasterKey>> {
-    let Ok(directory) = std::env::var("CREDENTIALS_DIRECTORY") else { return Ok(None) };
-    let path = Path::new(&directory).join("registry.key");
-    if !path.try_exists().with_context(|| format!("looking for {}", path.display()))? {
-        return Ok(None);
-    }
-    MasterKey::read_credential(&path).map(Some).context("the credential registry.key")
-}
-
 /// Before the first thread, so that every thread inherits it and only `wait` takes them.
 fn block_signals() -> anyhow::Result<SigSet> {
     let mut signals = SigSet::empty();
@@ -254,9 +207,6 @@ fn block_signals() -> anyhow::Result<SigSet> {
     signals.thread_block().context("blocking signals")?;
     Ok(signals)
 }
-
-const RESTORE: &str =
-    "restore it from a backup. To begin anew, with no account protected, move the whole directory away";
 
 /// Log lines with a priority that systemd understands; plain on a terminal.
 struct StderrLog;

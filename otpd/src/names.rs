@@ -1,6 +1,8 @@
 //! Who is who: users and groups from the system's databases. Look-ups run on threads of their own with a deadline,
 //! because an NSS module may hang (a directory server that is gone). No answer is a refusal, never "no such user".
 
+mod database;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -11,19 +13,20 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::unistd::Gid;
-use nix::unistd::Group;
-use nix::unistd::User;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
 
 use crate::clock::monotonic;
 
+pub use database::Database;
+
 /// The look-up threads. They end when the last clone is dropped.
 #[derive(Clone)]
-pub struct Names(Arc<Owned>);
+pub struct Names {
+    owned: Arc<Owned>,
+    database: Arc<Database>,
+}
 
 struct Owned(Arc<Queue>);
 
@@ -84,18 +87,26 @@ impl Pending {
 }
 
 impl Names {
-    /// Starts the threads.
+    /// Starts the threads, on this system's databases.
     ///
     /// # Errors
     /// No thread can be started.
     pub fn start() -> std::io::Result<Self> {
+        Self::of(Arc::new(Database::System))
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn of(database: Arc<Database>) -> std::io::Result<Self> {
         let owned = Owned(Arc::default());
         for _ in 0..THREADS {
             let queue = Arc::clone(&owned.0);
             let work = move || queue.look_up_all();
             thread::Builder::new().name("names".into()).stack_size(STACK).spawn(work)?;
         }
-        Ok(Self(Arc::new(owned)))
+        Ok(Self { owned: Arc::new(owned), database })
     }
 
     /// The user of this name, with those of `groups` they are in; `None` if there is positively nobody.
@@ -107,9 +118,9 @@ impl Names {
             return Ok(None);
         }
         let name = name.to_owned();
-        self.ask(move || match found(User::from_name(&name))? {
+        self.ask(move |database| match database.user_named(&name)? {
             // Two names may share a uid: the canonical one is what the number leads back to.
-            Some(user) => person(user.uid.as_raw(), &groups),
+            Some(user) => person(database, user.uid, &groups),
             None => Ok(None),
         })
     }
@@ -121,11 +132,11 @@ impl Names {
     /// [`NoAnswer`]: too many look-ups are under way to begin one that nobody waits for.
     pub fn begin(&self, known: &Identity, groups: Groups) -> Result<Pending, NoAnswer> {
         let known = known.clone();
-        let look_up = move || match found(User::from_name(known.name.as_str()))? {
-            Some(user) if user.uid.as_raw() == known.uid.as_u32() => {
-                with_groups(known, user.gid, &groups).map(Some)
+        let look_up = move |database: &Database| match database.user_named(known.name.as_str())? {
+            Some(user) if user.uid == known.uid.as_u32() => {
+                with_groups(database, known, user.gid, &groups).map(Some)
             }
-            Some(user) => person(user.uid.as_raw(), &groups),
+            Some(user) => person(database, user.uid, &groups),
             None => Ok(None),
         };
         let answer = self.send(look_up, MOST_BEGUN)?;
@@ -137,7 +148,7 @@ impl Names {
     /// # Errors
     /// [`NoAnswer`].
     pub fn by_uid(&self, uid: Uid, groups: Groups) -> Result<Option<Person>, NoAnswer> {
-        self.ask(move || person(uid.as_u32(), &groups))
+        self.ask(move |database| person(database, uid.as_u32(), &groups))
     }
 
     /// Whether there is positively neither a user of this name nor one of this number. What else counts as "not there",
@@ -147,12 +158,7 @@ impl Names {
     /// [`NoAnswer`].
     pub fn are_gone(&self, known: &Identity) -> Result<bool, NoAnswer> {
         let known = known.clone();
-        self.ask(move || {
-            let failed = |errno: Errno| NoAnswer::Failed(errno.desc().to_owned());
-            let by_name = User::from_name(known.name.as_str()).map_err(failed)?;
-            let by_uid = User::from_uid(nix::unistd::Uid::from_raw(known.uid.as_u32())).map_err(failed)?;
-            Ok(by_name.is_none() && by_uid.is_none())
-        })
+        self.ask(move |database| database.are_gone(known.name.as_str(), known.uid.as_u32()))
     }
 
     /// The number of a group, given by name or by number; `None` if there is positively no such group.
@@ -161,36 +167,31 @@ impl Names {
     /// [`NoAnswer`].
     pub fn group(&self, named: &str) -> Result<Option<u32>, NoAnswer> {
         let named = named.to_owned();
-        self.ask(move || {
-            let group = match named.parse() {
-                Ok(number) => found(Group::from_gid(Gid::from_raw(number)))?,
-                Err(_) => found(Group::from_name(&named))?,
-            };
-            Ok(group.map(|group| group.gid.as_raw()))
-        })
+        self.ask(move |database| database.group(&named))
     }
 
     fn ask<T: Send + 'static>(
         &self,
-        look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
+        look_up: impl FnOnce(&Database) -> Result<T, NoAnswer> + Send + 'static,
     ) -> Result<T, NoAnswer> {
         self.send(look_up, MOST_WAITED_FOR)?.recv_timeout(DEADLINE).map_err(|_| NoAnswer::TimedOut)?
     }
 
     fn send<T: Send + 'static>(
         &self,
-        look_up: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
+        look_up: impl FnOnce(&Database) -> Result<T, NoAnswer> + Send + 'static,
         most: usize,
     ) -> Result<Receiver<Result<T, NoAnswer>>, NoAnswer> {
         let (reply, answer) = sync_channel(1);
         let asked = monotonic();
+        let database = Arc::clone(&self.database);
         let job = Box::new(move || {
             // Whoever asked has given up by now; a slow database must not be asked for nothing.
             if monotonic().saturating_duration_since(asked) < DEADLINE {
-                let _ = reply.send(look_up());
+                let _ = reply.send(look_up(&database));
             }
         });
-        self.0.0.add(job, most)?;
+        self.owned.0.add(job, most)?;
         Ok(answer)
     }
 }
@@ -226,51 +227,34 @@ impl Drop for Owned {
     }
 }
 
-fn person(uid: u32, groups: &Groups) -> Result<Option<Person>, NoAnswer> {
-    let Some(user) = found(User::from_uid(nix::unistd::Uid::from_raw(uid)))? else { return Ok(None) };
+fn person(database: &Database, uid: u32, groups: &Groups) -> Result<Option<Person>, NoAnswer> {
+    let Some(user) = database.user_numbered(uid)? else { return Ok(None) };
     let named = Uid::new(uid).zip(AccountName::new(&user.name).ok());
     let Some((uid, name)) = named else { return Ok(None) };
-    with_groups(Identity { uid, name }, user.gid, groups).map(Some)
+    with_groups(database, Identity { uid, name }, user.gid, groups).map(Some)
 }
 
-fn with_groups(identity: Identity, primary: Gid, groups: &Groups) -> Result<Person, NoAnswer> {
+fn with_groups(
+    database: &Database,
+    identity: Identity,
+    primary: u32,
+    groups: &Groups,
+) -> Result<Person, NoAnswer> {
+    let name = identity.name.as_str();
     let mut member = Vec::new();
     for gid in &groups.needed {
-        match is_member(&identity.name, primary, *gid)? {
+        match database.is_member(name, primary, *gid)? {
             Some(true) => member.push(*gid),
             Some(false) => {}
             None => return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist"))),
         }
     }
     if let Some(gid) = groups.optional
-        && is_member(&identity.name, primary, gid)? == Some(true)
+        && database.is_member(name, primary, gid)? == Some(true)
     {
         member.push(gid);
     }
     Ok(Person { identity, groups: member })
-}
-
-/// Whether somebody is in a group; `None` if there is no such group. glibc's list of a user's groups swallows errors, so the group itself is read too:
-/// one that cannot be read is an error (duo_unix CVE-2018-16838's lesson: unreadable is not "no").
-fn is_member(name: &AccountName, primary: Gid, gid: u32) -> Result<Option<bool>, NoAnswer> {
-    let gid = Gid::from_raw(gid);
-    let Some(group) = found(Group::from_gid(gid))? else { return Ok(None) };
-    if primary == gid || group.mem.iter().any(|member| member == name.as_str()) {
-        return Ok(Some(true));
-    }
-    let name = std::ffi::CString::new(name.as_str()).map_err(|error| NoAnswer::Failed(error.to_string()))?;
-    let all =
-        nix::unistd::getgrouplist(&name, primary).map_err(|errno| NoAnswer::Failed(errno.to_string()))?;
-    Ok(Some(all.contains(&gid)))
-}
-
-/// "Not there" is an answer; an error is not.
-fn found<T>(result: nix::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
-    match result {
-        Ok(found) => Ok(found),
-        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
-        Err(errno) => Err(NoAnswer::Failed(errno.desc().to_owned())),
-    }
 }
 
 const THREADS: usize = 4;
@@ -341,7 +325,7 @@ mod tests {
         let gate = Arc::new(Mutex::new(gate));
         for _ in 0..THREADS {
             let gate = Arc::clone(&gate);
-            names.0.0.add(Box::new(move || assert!(gate.lock().unwrap().recv().is_err())), 100).unwrap();
+            names.owned.0.add(Box::new(move || assert!(gate.lock().unwrap().recv().is_err())), 100).unwrap();
         }
         let root = root();
         let begun: Vec<_> = (0..MOST_BEGUN * 2).map(|_| names.begin(&root, Groups::default())).collect();
@@ -360,7 +344,7 @@ mod tests {
         for _ in 0..THREADS {
             let gate = Arc::clone(&gate);
             let hang = move || assert!(gate.lock().unwrap().recv().is_err());
-            names.0.0.add(Box::new(hang), THREADS).unwrap();
+            names.owned.0.add(Box::new(hang), THREADS).unwrap();
         }
         assert_eq!(names.by_name("root", Groups::default()), Err(NoAnswer::TimedOut));
         drop(release);

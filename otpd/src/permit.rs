@@ -8,6 +8,8 @@ use otpd_core::time::UnixTime;
 pub enum Role {
     /// uid 0, or the uid that otpd itself runs as: it could read the registry and its key anyway.
     Root,
+    /// Root, with an otpd that was started for this alone and needs no key: nothing here opens or seals one.
+    RootOffline,
     /// The account is the caller's own.
     Owner,
     /// A member of the administrators' group, on somebody else's account.
@@ -16,6 +18,14 @@ pub enum Role {
     AdminOnRoot,
     /// Anybody else.
     Other,
+}
+
+impl Role {
+    /// Whether the caller is root, one way or the other.
+    #[must_use]
+    pub fn is_root(self) -> bool {
+        matches!(self, Self::Root | Self::RootOffline)
+    }
 }
 
 /// What is asked for.
@@ -61,6 +71,8 @@ pub enum Request {
     Import,
     /// Give out every key.
     Export,
+    /// Give out everything, sealed.
+    Backup,
     /// Give an account to whom its name or uid belongs now.
     Adopt,
     /// List and retire accounts whose users are gone.
@@ -114,6 +126,12 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             Q::LoginOfOwn => Permit::Never,
             _ => Permit::Free,
         },
+        Role::RootOffline => match request {
+            Q::Status | Q::Devices | Q::Off | Q::Unlock | Q::Reset | Q::Accounts | Q::Audit | Q::Verify => {
+                Permit::Free
+            }
+            _ => Permit::Never,
+        },
         Role::Owner => match (request, state) {
             // The two codes are the proof.
             (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm | Q::Resync, _) => Permit::Free,
@@ -134,6 +152,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::Doctor
                 | Q::Import
                 | Q::Export
+                | Q::Backup
                 | Q::Adopt
                 | Q::Prune
                 | Q::ClockReset,
@@ -153,7 +172,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::Codes => Permit::Never,
             // Keys pass through these: not for a code that somebody may have taken. And whether the log is whole is
             // asked about administrators too.
-            Q::Import | Q::Export | Q::Verify => Permit::Never,
+            Q::Import | Q::Export | Q::Backup | Q::Verify => Permit::Never,
             // Whoever could make users and give them accounts would have the protection of anybody.
             Q::Adopt | Q::Prune => Permit::Never,
             // Codes that were used could be used again.
@@ -171,8 +190,9 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 5] = [Role::Root, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 23] = [
+    const ROLES: [Role; 6] =
+        [Role::Root, Role::RootOffline, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
+    const REQUESTS: [Request; 24] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -193,6 +213,7 @@ mod tests {
         Request::Doctor,
         Request::Import,
         Request::Export,
+        Request::Backup,
         Request::Adopt,
         Request::Prune,
         Request::ClockReset,
@@ -203,29 +224,30 @@ mod tests {
     #[test]
     fn the_whole_table_is_as_written_down() {
         const EXPECTED: &str = "\
-            LoginForAnyone FFF --- --- --- ---
-            LoginOfOwn     --- FFF --- --- ---
-            Status         FFF FFF FFF FFF ---
-            Devices        FFF FFF FFF FFF ---
-            Begin          FFF FcF --- --- ---
-            Confirm        FFF FFF --- --- ---
-            Rename         FFF FcF --- --- ---
-            Resync         FFF FFF --- --- ---
-            Unbind         FFF FcF --- --- ---
-            Off            FFF FcF aaa --- ---
-            Unlock         FFF FcF aaa --- ---
-            Codes          FFF FcF --- --- ---
-            Reset          FFF --- aaa --- ---
-            EnrolCode      FFF --- aaa --- ---
-            Accounts       FFF --- FFF --- ---
-            Audit          FFF --- aaa --- ---
-            Verify         FFF --- --- --- ---
-            Doctor         FFF --- FFF --- ---
-            Import         FFF --- --- --- ---
-            Export         FFF --- --- --- ---
-            Adopt          FFF --- --- --- ---
-            Prune          FFF --- --- --- ---
-            ClockReset     FFF --- --- --- ---";
+            LoginForAnyone FFF --- --- --- --- ---
+            LoginOfOwn     --- --- FFF --- --- ---
+            Status         FFF FFF FFF FFF FFF ---
+            Devices        FFF FFF FFF FFF FFF ---
+            Begin          FFF --- FcF --- --- ---
+            Confirm        FFF --- FFF --- --- ---
+            Rename         FFF --- FcF --- --- ---
+            Resync         FFF --- FFF --- --- ---
+            Unbind         FFF --- FcF --- --- ---
+            Off            FFF FFF FcF aaa --- ---
+            Unlock         FFF FFF FcF aaa --- ---
+            Codes          FFF --- FcF --- --- ---
+            Reset          FFF FFF --- aaa --- ---
+            EnrolCode      FFF --- --- aaa --- ---
+            Accounts       FFF FFF --- FFF --- ---
+            Audit          FFF FFF --- aaa --- ---
+            Verify         FFF FFF --- --- --- ---
+            Doctor         FFF --- --- FFF --- ---
+            Import         FFF --- --- --- --- ---
+            Export         FFF --- --- --- --- ---
+            Backup         FFF --- --- --- --- ---
+            Adopt          FFF --- --- --- --- ---
+            Prune          FFF --- --- --- --- ---
+            ClockReset     FFF --- --- --- --- ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

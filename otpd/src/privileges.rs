@@ -8,7 +8,8 @@ use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
 use nix::unistd::Gid;
 use nix::unistd::Uid;
-use nix::unistd::User;
+
+use crate::names::Database;
 
 /// Makes room for every connection that the limits allow on both sockets, and for files. Before privileges are
 /// dropped: a hard limit can be raised by root alone.
@@ -41,17 +42,18 @@ impl RunAs {
     ///
     /// # Errors
     /// There is no such user, or it is root by another name.
-    pub fn choose(user: &str) -> anyhow::Result<Self> {
+    pub fn choose(user: &str, database: &Database) -> anyhow::Result<Self> {
         let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-        if uid.is_root() { Self::named(user) } else { Ok(Self { uid, gid }) }
+        if uid.is_root() { Self::named(user, database) } else { Ok(Self { uid, gid }) }
     }
 
     /// The user of this name.
     ///
     /// # Errors
     /// There is no such user, or it is root by another name.
-    pub fn named(user: &str) -> anyhow::Result<Self> {
-        let found = User::from_name(user)
+    pub fn named(user: &str, database: &Database) -> anyhow::Result<Self> {
+        let found = database
+            .user_named(user)
             .with_context(|| format!("looking up the user {user:?} of the configuration"))?;
         let Some(found) = found else {
             bail!(
@@ -59,12 +61,12 @@ impl RunAs {
                  /usr/sbin/nologin {user}) or name another in the configuration (user = ...)"
             )
         };
-        if found.uid.is_root() {
+        if found.uid == 0 {
             bail!(
                 "the configured user {user:?} is root; otpd does not run as root, name another (user = ...)"
             );
         }
-        Ok(Self { uid: found.uid, gid: found.gid })
+        Ok(Self { uid: Uid::from_raw(found.uid), gid: Gid::from_raw(found.gid) })
     }
 
     /// Becomes that user, with no other group, no capability, no way to gain any, and no core dump or debugger that

@@ -7,8 +7,10 @@ Runs as root on the two sockets and binds devices for USER, who has none. REQUIR
 who must have a device. Prints JSON: the descriptions, and the methods that answered, by interface.
 """
 import json
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import varlink
@@ -40,7 +42,15 @@ def check(interface, kind, value, where):
 
 
 class Checked(varlink.SimpleClientInterfaceHandler):
-    """The package's client drops what it does not know; this one looks before it does."""
+    """The package's client drops what it does not know; this one looks before it does. It can pass a file, too."""
+
+    passed = None
+
+    def _send_message(self, out):
+        if self.passed is None:
+            super()._send_message(out)
+        else:
+            socket.send_fds(self._connection, [out + b"\0"], [self.passed])
 
     def _next_varlink_message(self):
         message = json.loads(next(self._next_message()))
@@ -130,6 +140,17 @@ def carry_over(admin, user, key):
     assert [entry["key"] for entry in admin.Export()["entries"]] == [key, other]
 
 
+def back_up(admin):
+    """Without a file it is refused; with one, that has a backup in it."""
+    assert error_of(admin.Backup, passphrase="correct horse").parameters()["reason"] == "bad_file"
+    with tempfile.TemporaryFile() as file:
+        Checked.passed = file.fileno()
+        assert error_of(admin.Backup, passphrase="short").parameters()["reason"] == "passphrase_wrong"
+        assert admin.Backup(passphrase="correct horse")["devices"] == 2
+        Checked.passed = None
+        assert file.seek(0, 2) > 4096
+
+
 def remove_user(user):
     """In place: the file may be mounted over /etc/passwd."""
     with open("/etc/passwd", "r+") as passwd:
@@ -173,6 +194,7 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert isinstance(nobodys, varlink.InterfaceNotFound), nobodys
     account, admin, key = administer(client, user)
     carry_over(admin, user, key)
+    back_up(admin)
     log_in(login_client.open("org.otpd.Login"), user, key, account.NewCodes(user=user)["codes"][6])
     assert account.Status(user=user)["recovery_codes"] == [1, 2, 3, 4, 5, 6, 8, 9, 10]
     assert account.Status(user=user)["lanes"], "failures, and no lane shows them"

@@ -1,9 +1,5 @@
 //! `export`: keys out of the seal, into a file of another module.
 
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use otpd_core::code::Code;
@@ -25,6 +21,7 @@ use super::count;
 use crate::cli;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::new_file::NewFile;
 use crate::output::Output;
 use crate::when::Clock;
 
@@ -129,7 +126,7 @@ enum Target<'a> {
     /// Somewhere that root directed standard output to.
     StandardOutput,
     /// A new file; it goes away again unless all is written.
-    File { path: &'a Path, file: File, is_whole: bool },
+    File(NewFile<'a>),
 }
 
 impl<'a> Target<'a> {
@@ -137,11 +134,7 @@ impl<'a> Target<'a> {
     fn choose(session: &Session, path: Option<&'a Path>) -> Result<Self, Failure> {
         let path = path.filter(|path| *path != Path::new("-")).ok_or(path.is_some());
         match path {
-            Ok(path) => {
-                let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-                let file = created.map_err(|error| Failure::cannot_write(path, &error))?;
-                Ok(Self::File { path, file, is_whole: false })
-            }
+            Ok(path) => NewFile::create(path).map(Self::File),
             Err(_) if session.output.is_json() => {
                 Err(Failure::usage("keys and JSON do not go together: name a new file with --output FILE"))
             }
@@ -155,26 +148,15 @@ impl<'a> Target<'a> {
     fn write(&mut self, output: &Output, lines: &[u8]) -> Result<(), Failure> {
         match self {
             Self::StandardOutput => Ok(output.keys(lines)?),
-            Self::File { path, file, .. } => {
-                file.write_all(lines).map_err(|error| Failure::cannot_write(path, &error))
-            }
+            Self::File(file) => file.write(lines),
         }
     }
 
     /// Keeps the file, and names it.
-    fn finish(&mut self) -> Result<Option<String>, Failure> {
-        let Self::File { path, file, is_whole } = self else { return Ok(None) };
-        file.sync_all().map_err(|error| Failure::cannot_write(path, &error))?;
-        *is_whole = true;
-        Ok(Some(path.display().to_string()))
-    }
-}
-
-impl Drop for Target<'_> {
-    fn drop(&mut self) {
-        if let Self::File { path, is_whole: false, .. } = self {
-            // Half of the keys is of no use to anybody who should have them.
-            let _ = std::fs::remove_file(path);
+    fn finish(self) -> Result<Option<String>, Failure> {
+        match self {
+            Self::StandardOutput => Ok(None),
+            Self::File(file) => file.keep().map(Some),
         }
     }
 }

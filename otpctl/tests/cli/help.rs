@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
     "bind",
     "confirm",
     "status",
@@ -27,6 +27,8 @@ const COMMANDS: [&str; 24] = [
     "import oath",
     "import google-authenticator",
     "export oath",
+    "backup",
+    "restore",
     "doctor",
     "completions",
     "man",

@@ -9,6 +9,8 @@ mod adopt;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bind;
 #[cfg(test)]
 mod clock_reset;

@@ -39,6 +39,12 @@ pub enum Kind {
     Import,
     /// Keys were given out.
     Export,
+    /// The registry was copied into a backup.
+    Backup,
+    /// The registry came out of a backup.
+    Restore,
+    /// The master key was replaced, or is to be.
+    MasterKey,
     /// An account was given to whom its name or uid belongs now.
     Adopt,
     /// An account was retired whose user is gone.
@@ -72,6 +78,9 @@ impl Kind {
             Self::Read => "read",
             Self::Import => "import",
             Self::Export => "export",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::MasterKey => "master_key",
             Self::Adopt => "adopt",
             Self::Prune => "prune",
             Self::Clock => "clock",
@@ -179,6 +188,16 @@ pub enum Reason {
     ImportHasProblems,
     /// An earlier import is still being completed.
     ImportUnfinished,
+    /// The file that came with the call cannot be used.
+    BadFile,
+    /// The backup opens with a passphrase.
+    PassphraseNeeded,
+    /// The passphrase is not the one, or cannot be one.
+    PassphraseWrong,
+    /// A registry is where another one is to be put.
+    RegistryExists,
+    /// The disk has too little room.
+    NoRoom,
     /// The audit log is not as it was written.
     LogAltered,
     /// No head of the audit log, or one from before its beginning.
@@ -226,6 +245,11 @@ impl Reason {
             Self::NoSuchImport => "no_such_import",
             Self::ImportHasProblems => "import_has_problems",
             Self::ImportUnfinished => "import_unfinished",
+            Self::BadFile => "bad_file",
+            Self::PassphraseNeeded => "passphrase_needed",
+            Self::PassphraseWrong => "passphrase_wrong",
+            Self::RegistryExists => "registry_exists",
+            Self::NoRoom => "no_room",
             Self::LogAltered => "log_altered",
             Self::BadHead => "bad_head",
         }

@@ -58,6 +58,25 @@ pub struct Room {
     pub has_reserve: bool,
 }
 
+/// The data key, wrapped: whoever has a master key that opens either has all keys of devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataKey {
+    /// With the master key.
+    pub wrapped: Vec<u8>,
+    /// With the one that is to take its place, from when it was named until it has opened this.
+    pub next: Option<Vec<u8>>,
+}
+
+/// Everything as it was at one moment.
+pub struct Snapshot {
+    /// What another registry can be made of.
+    pub bytes: Box<dyn std::io::Read + Send>,
+    /// Protected accounts.
+    pub accounts: u32,
+    /// Active devices.
+    pub devices: u32,
+}
+
 /// One line of the list of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
@@ -338,6 +357,30 @@ pub trait Registry: Send + Sync + 'static {
     /// # Errors
     /// [`RegistryError::Unavailable`].
     fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError>;
+
+    /// The wrapped data key; `None` in a new registry.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn data_key(&self) -> Result<Option<DataKey>, RegistryError>;
+
+    /// Stores the wrapped data key in the place of the one that was, which leaves no trace, together with `event`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`]; nothing changed.
+    fn set_data_key(&self, key: DataKey, event: Option<Event>) -> Result<(), RegistryError>;
+
+    /// Copies everything, while others read and write.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn snapshot(&self) -> Result<Snapshot, RegistryError>;
+
+    /// Bytes that the registry takes.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn size(&self) -> Result<u64, RegistryError>;
 
     /// How much can still be written.
     ///

@@ -32,6 +32,8 @@ pub const IMPORT_STEP: &str = "org.otpd.Admin.ImportStep";
 pub const IMPORT_DROP: &str = "org.otpd.Admin.ImportDrop";
 /// Gives out the keys of active devices.
 pub const EXPORT: &str = "org.otpd.Admin.Export";
+/// Writes a backup into the file that comes with the call.
+pub const BACKUP: &str = "org.otpd.Admin.Backup";
 /// Gives an account to whom its name or uid belongs now.
 pub const ADOPT: &str = "org.otpd.Admin.Adopt";
 /// Accounts whose users are gone.
@@ -365,6 +367,25 @@ pub struct Exported {
     pub entries: Vec<ExportEntry>,
     /// Where the next page continues; absent at the end.
     pub next: Option<String>,
+}
+
+/// Parameters of `Backup`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupParameters {
+    /// What is to open it; the master key of this box if absent.
+    pub passphrase: Option<Secret>,
+}
+
+/// Result of `Backup`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct BackedUp {
+    /// When, Unix seconds.
+    pub taken: i64,
+    /// Protected accounts in it.
+    pub accounts: u32,
+    /// Active devices in it.
+    pub devices: u32,
 }
 
 /// Parameters of `Adopt`.

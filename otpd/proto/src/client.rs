@@ -6,8 +6,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::io::IoSlice;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,11 +21,13 @@ use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::sys::socket::AddressFamily;
+use nix::sys::socket::ControlMessage;
 use nix::sys::socket::MsgFlags;
 use nix::sys::socket::Shutdown;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockType;
 use nix::sys::socket::UnixAddr;
+use nix::sys::socket::sendmsg;
 use nix::sys::socket::sockopt;
 use nix::sys::stat;
 use nix::sys::time::TimeVal;
@@ -140,6 +144,12 @@ impl Client {
         Ok(Self { socket, deadline })
     }
 
+    /// Calls on a socket that is connected already, to a server that the caller started.
+    #[must_use]
+    pub fn over(socket: OwnedFd, within: Duration) -> Self {
+        Self { socket, deadline: Deadline::within(within) }
+    }
+
     /// Calls `method` and returns its result.
     ///
     /// # Errors
@@ -150,6 +160,37 @@ impl Client {
         parameters: &P,
     ) -> Result<R, ClientError> {
         self.send(&encode(method, parameters)?)?;
+        self.result()
+    }
+
+    /// Calls `method` and passes a descriptor with it.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn call_with<P: Serialize, R: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        parameters: &P,
+        descriptor: BorrowedFd<'_>,
+    ) -> Result<R, ClientError> {
+        let message = encode(method, parameters)?;
+        // It travels with the first byte.
+        let (first, rest) = message.split_at_checked(1).unwrap_or_default();
+        wait(&self.socket, PollFlags::POLLOUT, &self.deadline, false)?;
+        let descriptors = [descriptor.as_raw_fd()];
+        let passed = sendmsg::<UnixAddr>(
+            self.socket.as_raw_fd(),
+            &[IoSlice::new(first)],
+            &[ControlMessage::ScmRights(&descriptors)],
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        );
+        passed.map_err(|errno| ClientError::Broken { sent: false, why: said(errno) })?;
+        self.send(rest)?;
+        self.result()
+    }
+
+    fn result<R: DeserializeOwned>(&self) -> Result<R, ClientError> {
         let reply = self.reply()?;
         let broken = |error: serde_json::Error| ClientError::Broken { sent: true, why: error.to_string() };
         let reply: Reply<'_> = serde_json::from_slice(&reply).map_err(broken)?;

@@ -12,6 +12,7 @@ pub mod client;
 pub mod frame;
 pub mod login;
 pub mod message;
+pub mod offline;
 mod secret;
 pub mod service;
 

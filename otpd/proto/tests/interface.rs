@@ -14,6 +14,7 @@ use otpd_proto::Secret;
 use otpd_proto::account;
 use otpd_proto::admin;
 use otpd_proto::login;
+use otpd_proto::offline;
 use otpd_proto::service;
 use serde::Serialize;
 use serde_json::Value;
@@ -345,6 +346,32 @@ fn the_admin_interface_is_its_types() {
             ("ClockReset(", keys(&admin::ClockResetParameters::default())),
             ("ClockReset)", keys(&clock_reset)),
             ("Prune)", keys(&admin::Pruned { retired: 1 })),
+            ("Backup(", keys(&admin::BackupParameters::default())),
+            ("Backup)", keys(&admin::BackedUp { taken: 1, accounts: 1, devices: 1 })),
+            ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
+            ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
+
+#[test]
+fn the_offline_interface_is_its_types() {
+    let device = offline::Device { user: text(), device: text(), last_used: Some(1) };
+    let restored = offline::Restored {
+        taken: 1,
+        restored: 1,
+        accounts: 1,
+        devices: 1,
+        first: vec![],
+        kept: Some(text()),
+        key: Some(text()),
+    };
+    check(
+        offline::INTERFACE,
+        &[
+            ("Device", keys(&device)),
+            ("Restore(", keys(&offline::RestoreParameters { replace: false, passphrase: Some(secret()) })),
+            ("Restore)", keys(&restored)),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use std::time::Instant;
@@ -13,6 +14,8 @@ use otpd_proto::frame::Inbox;
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
+use super::receive;
+use crate::peer::Door;
 use crate::peer::Peer;
 
 /// A connection, non-blocking.
@@ -20,13 +23,14 @@ pub(super) struct Connection {
     socket: UnixStream,
     peer: Peer,
     inbox: Inbox,
+    descriptor: Option<OwnedFd>,
     deadline: Instant,
 }
 
 /// What a look at the socket gave.
 pub(super) enum Received {
-    /// A whole message.
-    Message(Zeroizing<Vec<u8>>),
+    /// A whole message, and the descriptor that came with it.
+    Message(Zeroizing<Vec<u8>>, Option<OwnedFd>),
     /// Not yet.
     Waiting,
     /// The peer is gone, or sent what no message can be.
@@ -37,7 +41,7 @@ impl Connection {
     pub(super) fn new(socket: UnixStream, peer: Peer, now: Instant) -> std::io::Result<Self> {
         socket.set_nonblocking(true)?;
         let deadline = now.checked_add(FOR_A_MESSAGE).unwrap_or(now);
-        Ok(Self { socket, peer, inbox: Inbox::default(), deadline })
+        Ok(Self { socket, peer, inbox: Inbox::default(), descriptor: None, deadline })
     }
 
     pub(super) fn peer(&self) -> Peer {
@@ -54,11 +58,11 @@ impl Connection {
         let mut chunk = [0; 4096];
         loop {
             if let Some(message) = self.inbox.take() {
-                return Received::Message(message);
+                return Received::Message(message, self.descriptor.take());
             }
             // Never more than a message has room for: the next one may follow it at once.
             let room = self.inbox.room().min(chunk.len());
-            let read = self.socket.read(chunk.get_mut(..room).unwrap_or_default());
+            let read = self.read(chunk.get_mut(..room).unwrap_or_default());
             let outcome = match read {
                 Ok(0) => Some(Received::Over),
                 Ok(length) => {
@@ -75,6 +79,16 @@ impl Connection {
                 return outcome;
             }
         }
+    }
+
+    /// Root may pass files. What others pass the kernel drops, since nothing asks for it.
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if !self.peer.is_root || self.peer.door != Door::Account {
+            return self.socket.read(buffer);
+        }
+        let (length, descriptor) = receive(&self.socket, buffer)?;
+        self.descriptor = descriptor.or(self.descriptor.take());
+        Ok(length)
     }
 
     /// Sends a reply. A peer that does not read what it asked for is let go rather than waited for.

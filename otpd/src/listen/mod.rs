@@ -3,8 +3,10 @@
 mod bind;
 mod budget;
 mod connection;
+mod descriptor;
 mod pool;
 
 pub use bind::Sockets;
+pub(crate) use descriptor::receive;
 pub use pool::Pool;
 pub use pool::Serve;

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -32,8 +33,8 @@ use crate::dispatch::too_many_calls;
 use crate::peer::Door;
 use crate::peer::Peer;
 
-/// What serves a message.
-pub type Serve = Arc<dyn Fn(Peer, &[u8]) -> Outcome + Send + Sync>;
+/// What serves a message, and the descriptor that came with it.
+pub type Serve = Arc<dyn Fn(Peer, &[u8], Option<OwnedFd>) -> Outcome + Send + Sync>;
 
 /// The workers of one socket.
 pub struct Pool {
@@ -82,7 +83,7 @@ impl Pool {
         let shared = Arc::new(Shared { door, listener, epoll, stop, limits: limits.clone(), serve, table });
         let (name, count) = match door {
             Door::Login => ("login", limits.login_workers),
-            Door::Account => ("account", limits.account_workers),
+            Door::Account | Door::Offline => ("account", limits.account_workers),
         };
         let work = |_| {
             let shared = Arc::clone(&shared);
@@ -189,14 +190,15 @@ impl Shared {
     fn serve(&self, token: u64, connection: &Mutex<Connection>, new: bool) {
         let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
         let keep = loop {
-            let message = match connection.receive() {
-                Received::Message(message) => message,
+            let (message, descriptor) = match connection.receive() {
+                Received::Message(message, descriptor) => (message, descriptor),
                 Received::Waiting => break true,
                 Received::Over => break false,
             };
             let peer = connection.peer();
             let within = peer.is_root || self.table().budgets.take(peer.raw_uid, monotonic());
-            let outcome = if within { (self.serve)(peer, &message) } else { too_many_calls(&message) };
+            let outcome =
+                if within { (self.serve)(peer, &message, descriptor) } else { too_many_calls(&message) };
             match outcome {
                 Outcome::Reply(reply) if connection.send(&reply, monotonic()) && within => {}
                 Outcome::Silence => {}

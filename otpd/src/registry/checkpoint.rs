@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -79,6 +80,10 @@ impl Drop for Checkpoints {
 }
 
 fn keep_short(connection: &Connection, shared: &Shared, writer: &Writer) {
+    // Whoever reads for long, a backup or doctor, must not make those wait who want to write.
+    if let Err(error) = connection.busy_timeout(FOR_READERS) {
+        log::warn!("checkpoints wait for readers: {error}");
+    }
     while !shared.stopping.load(Ordering::Acquire) {
         if shared.pages.load(Ordering::Relaxed) < BEGIN_AT {
             thread::park();
@@ -111,5 +116,7 @@ fn checkpoint(connection: &Connection, mode: &str) -> Option<i32> {
 /// Pages of 4 KiB.
 const BEGIN_AT: i32 = 1000;
 const TOO_LONG: i32 = 4000;
+/// Logins read for less.
+const FOR_READERS: Duration = Duration::from_millis(20);
 /// SQLite runs on it.
 const STACK: usize = 1024 * 1024;

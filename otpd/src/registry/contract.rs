@@ -33,12 +33,15 @@ use otpd_core::time::UnixTime;
 use otpd_core::totp::Algorithm;
 use otpd_core::totp::Parameters;
 
+mod copies;
 mod log;
 
 use super::Sqlite;
 use super::memory::Memory;
 use super::writer::Sink;
 
+use copies::a_snapshot_counts_what_is_protected;
+use copies::the_data_key_is_replaced_as_a_whole;
 use log::a_head_from_before_stays_on_the_way;
 use log::the_log_is_whole_whatever_was_recorded_and_removed;
 
@@ -82,6 +85,8 @@ contract!(
     a_decided_import_is_applied_a_few_at_a_time,
     an_entry_that_is_passed_over_is_counted,
     of_imports_that_are_open_the_newest_stays_so,
+    the_data_key_is_replaced_as_a_whole,
+    a_snapshot_counts_what_is_protected,
 );
 
 pub(super) fn open(directory: &std::path::Path) -> Sqlite {
@@ -91,7 +96,7 @@ pub(super) fn open(directory: &std::path::Path) -> Sqlite {
 fn open_with(directory: &std::path::Path, sink: Sink) -> Sqlite {
     let key = ChainKey::new(&[1; ChainKey::LENGTH]);
     let mut registry = Sqlite::open(&directory.join("registry.db")).unwrap();
-    if registry.wrapped_data_key().unwrap().is_none() {
+    if registry.data_key().unwrap().is_none() {
         registry.store_data_key(&[], &key).unwrap();
     }
     registry.start(&key, sink).unwrap()

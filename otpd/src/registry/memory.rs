@@ -23,11 +23,13 @@ use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
 use otpd_core::registry::Claim;
+use otpd_core::registry::DataKey;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::Room;
+use otpd_core::registry::Snapshot;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::registry::Walked;
@@ -50,6 +52,7 @@ struct Rows {
     events: Vec<(StoredEvent, Mac)>,
     anchor: Option<Link>,
     imports: Vec<Import>,
+    data_key: Option<DataKey>,
 }
 
 struct Import {
@@ -442,6 +445,31 @@ impl Registry for Memory {
             swept += some;
         }
         Ok(u32::try_from(swept).unwrap())
+    }
+
+    fn data_key(&self) -> Result<Option<DataKey>, RegistryError> {
+        Ok(self.rows().data_key.clone())
+    }
+
+    fn set_data_key(&self, key: DataKey, event: Option<Event>) -> Result<(), RegistryError> {
+        let mut rows = self.rows();
+        rows.data_key = Some(key);
+        event.into_iter().for_each(|event| rows.record(event));
+        Ok(())
+    }
+
+    /// The names alone: nothing is made of them again.
+    fn snapshot(&self) -> Result<Snapshot, RegistryError> {
+        let rows = self.rows();
+        let protected = rows.accounts.iter().filter(|account| account.is_protected());
+        let names: String = protected.clone().map(|account| account.identity.name.to_string()).collect();
+        let devices = protected.clone().map(|account| account.active().count()).sum::<usize>();
+        let (accounts, devices) = (protected.count().try_into().unwrap(), devices.try_into().unwrap());
+        Ok(Snapshot { bytes: Box::new(std::io::Cursor::new(names)), accounts, devices })
+    }
+
+    fn size(&self) -> Result<u64, RegistryError> {
+        Ok(0)
     }
 
     fn room(&self) -> Result<Room, RegistryError> {

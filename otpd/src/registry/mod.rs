@@ -3,11 +3,14 @@
 mod ballast;
 mod checkpoint;
 mod claims;
+mod copy;
+mod data_key;
 mod disk;
 mod log;
 mod migrations;
 mod query;
 mod readers;
+mod restored;
 mod rows;
 mod sqlite;
 mod staging;
@@ -22,6 +25,10 @@ mod tampering;
 #[cfg(test)]
 mod unchained;
 
+pub use restored::Bound;
+pub use restored::Contents;
+pub use restored::Restored;
+pub use restored::holds_something;
 pub use sqlite::OpenError;
 pub use sqlite::Sqlite;
 pub use sqlite::Unkeyed;

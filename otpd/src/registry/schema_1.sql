@@ -1,8 +1,10 @@
 -- Version 1. Times are Unix seconds. Keys are ciphertext; see keys.rs.
 
+-- While the master key is being replaced, next is wrapped with the new one.
 CREATE TABLE data_key (
     id      INTEGER PRIMARY KEY CHECK (id = 1),
-    wrapped BLOB NOT NULL
+    wrapped BLOB NOT NULL,
+    next    BLOB
 ) STRICT;
 
 -- A detached account has neither uid nor name; former says whose it was. recovery has 25 bytes for each recovery code:

@@ -20,11 +20,13 @@ use otpd_core::event::Event;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::registry::Claim;
+use otpd_core::registry::DataKey;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::Room;
+use otpd_core::registry::Snapshot;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::registry::Walked;
@@ -34,13 +36,14 @@ use otpd_core::staging::Staged;
 use otpd_core::time::UnixTime;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
-use rusqlite::OptionalExtension;
 use rusqlite::config::DbConfig;
 use rusqlite::params;
 
 use super::checkpoint::Checkpoints;
 use super::checkpoint::Signal;
 use super::claims;
+use super::copy;
+use super::data_key;
 use super::disk::Disk;
 use super::disk::Keeper;
 use super::log;
@@ -57,6 +60,7 @@ use super::writer::Writer;
 
 /// The registry in one SQLite file.
 pub struct Sqlite {
+    path: PathBuf,
     // Closed in this order: whoever closes the last connection, the writer, moves the log into the database.
     logins: Readers,
     lists: Readers,
@@ -64,6 +68,7 @@ pub struct Sqlite {
     _keeper: Keeper,
     writer: Arc<Writer>,
     disk: Arc<Disk>,
+    copying: Mutex<()>,
     /// Without the master key there is none.
     key: Option<Arc<ChainKey>>,
     altered: Option<String>,
@@ -106,9 +111,8 @@ impl Unkeyed {
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    pub fn wrapped_data_key(&self) -> Result<Option<Vec<u8>>, RegistryError> {
-        let select = "SELECT wrapped FROM data_key";
-        self.connection.query_row(select, (), |row| row.get(0)).optional().map_err(unavailable)
+    pub fn data_key(&self) -> Result<Option<DataKey>, RegistryError> {
+        data_key::read(&self.connection)
     }
 
     /// Stores the wrapped data key of a new registry, and begins the chain of its audit log.
@@ -157,9 +161,11 @@ impl Unkeyed {
         Ok(Sqlite {
             logins: Readers::new(path.clone(), FOR_LOGINS),
             lists: Readers::new(path.clone(), FOR_LISTS),
+            path,
             _checkpoints: checkpoints,
             _keeper: keeper,
             writer,
+            copying: Mutex::default(),
             disk,
             key,
             altered,
@@ -384,6 +390,26 @@ impl Registry for Sqlite {
         self.write(move |connection, _| staging::sweep(connection, most))
     }
 
+    fn data_key(&self) -> Result<Option<DataKey>, RegistryError> {
+        self.lists.read(data_key::read)
+    }
+
+    fn set_data_key(&self, key: DataKey, event: Option<Event>) -> Result<(), RegistryError> {
+        self.write(move |connection, journal| {
+            event.into_iter().for_each(|event| journal.record(event));
+            data_key::write(connection, &key)
+        })
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, RegistryError> {
+        let _one_at_a_time = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+        copy::snapshot(&self.path)
+    }
+
+    fn size(&self) -> Result<u64, RegistryError> {
+        copy::size(&self.path)
+    }
+
     fn room(&self) -> Result<Room, RegistryError> {
         let free = self.disk.ballast.free().map_err(|error| RegistryError::Unavailable(error.to_string()))?;
         Ok(Room { free, has_reserve: self.disk.ballast.is_whole() })
@@ -448,7 +474,7 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connect
 }
 
 /// A quick look at the tables that decide logins; `otpctl doctor` looks at everything.
-fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
+pub(super) fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
     for table in ["data_key", "account", "device", "lane", "source"] {
         let said: String =
             connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| row.get(0))?;

@@ -63,7 +63,7 @@ impl<R: Registry> Service<R> {
         let parties = self.parties(peer, Some(&call.user))?;
         let by = parties.caller.identity.name.to_string();
         let asked = Asked { request: Request::Reset, kind: Kind::Reset, code: call.code.as_ref(), now };
-        if parties.role == Role::Root && self.registry.find(parties.who()) == Err(RegistryError::Conflict) {
+        if parties.role.is_root() && self.registry.find(parties.who()) == Err(RegistryError::Conflict) {
             let mut event = parties.event(now, Kind::Reset, Decision::Accept, Reason::IdentityConflict);
             event.detail = Some("detached what was bound to the name and to the uid".into());
             return Ok(wire::WasReset { retired: self.registry.detach(parties.who(), now, &by, event)? });
@@ -86,7 +86,7 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Audit, Failure> {
         let parties = self.administrator(peer, Request::Audit, call.code.as_ref(), now)?;
-        if parties.role != Role::Root && call.after.is_none() {
+        if !parties.role.is_root() && call.after.is_none() {
             let mut event = parties.event(now, Kind::Read, Decision::Accept, Reason::Ok);
             event.detail = Some("the audit log".into());
             self.registry.record(event)?;

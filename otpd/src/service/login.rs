@@ -179,7 +179,7 @@ impl<R: Registry> Service<R> {
         let groups = settings.groups();
         let (request, from, names) = match peer.door {
             Door::Login => (Request::LoginForAnyone, Origin::of(login), &self.names),
-            Door::Account => (Request::LoginOfOwn, Origin::Own, &self.own_names),
+            Door::Account | Door::Offline => (Request::LoginOfOwn, Origin::Own, &self.own_names),
         };
         let begun = match (peer.door, phase) {
             (Door::Login, Phase::Answer) => self.recent.take(&login.user, &groups, clock::monotonic()),

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod admin;
 pub mod adopt;
+pub mod backup;
 pub mod bind;
 pub mod clock_reset;
 pub mod clocks;
@@ -11,7 +12,8 @@ pub mod enrol;
 pub mod export;
 pub mod import;
 pub mod login;
-mod prompt;
+mod offline;
+pub(crate) mod prompt;
 mod proof;
 pub mod prune;
 mod recent;
@@ -45,6 +47,7 @@ use crate::keys::Keys;
 use crate::names::Names;
 use crate::names::NoAnswer;
 use crate::names::Person;
+use crate::peer::Door;
 use crate::peer::Peer;
 use crate::permit::Permit;
 use crate::permit::Request;
@@ -258,6 +261,7 @@ impl<R: Registry> Service<R> {
         let settings = self.settings();
         let groups = settings.groups();
         let caller = match peer.uid {
+            _ if peer.door == Door::Offline => offline::root(),
             Some(uid) => self.own_names.by_uid(uid, groups.clone())?,
             None => None,
         };
@@ -267,7 +271,14 @@ impl<R: Registry> Service<R> {
             Some(name) if name == caller.identity.name.as_str() => caller.clone(),
             // Only who may name others learns who exists, or has anybody looked up.
             Some(_) if !peer.is_root && !is_admin(&settings, &caller) => return Err(Failure::not_permitted()),
-            Some(name) => self.own_names.by_name(name, groups)?.ok_or_else(|| Failure::no_such_user(name))?,
+            Some(name) => {
+                let found = match self.own_names.by_name(name, groups) {
+                    Ok(Some(found)) => Some(found),
+                    _ if peer.door == Door::Offline => self.known_to_registry(name)?,
+                    found => found?,
+                };
+                found.ok_or_else(|| Failure::no_such_user(name))?
+            }
         };
         let role = role(peer, &settings, &caller, &account);
         Ok(Parties { caller, account, role, settings })
@@ -300,7 +311,9 @@ impl Parties {
 }
 
 fn role(peer: Peer, settings: &Settings, caller: &Person, account: &Person) -> Role {
-    if peer.is_root {
+    if peer.door == Door::Offline {
+        Role::RootOffline
+    } else if peer.is_root {
         Role::Root
     } else if caller.identity == account.identity {
         Role::Owner
@@ -325,7 +338,8 @@ fn daemon_event(now: UnixTime, reason: Reason, detail: &str) -> Event {
     Event::of_daemon(now, decision, reason, Some(detail.to_owned()))
 }
 
-fn blank_event(
+/// An event with nothing but what every event has.
+pub(crate) fn blank_event(
     now: UnixTime,
     user: &str,
     actor: &str,

@@ -174,8 +174,8 @@ fn private_file(path: &Path, text: &str) -> anyhow::Result<()> {
 /// Through otpd's own registry, many at once: what waits together is committed together.
 fn bind_devices(state: &Path, plan: Plan) -> anyhow::Result<()> {
     let registry = Sqlite::open(&state.join("registry.db"))?;
-    let wrapped = registry.wrapped_data_key()?.context("otpd has made its data key")?;
-    let keys = MasterKey::read_credential(&state.join("registry.key"))?.open_data_key(&wrapped)?;
+    let stored = registry.data_key()?.context("otpd has made its data key")?;
+    let keys = MasterKey::read_credential(&state.join("registry.key"))?.open_data_key(&stored.wrapped)?;
     let registry = registry.start(keys.log(), Box::new(|_| {}))?;
     let keys = Arc::new(keys);
     thread::scope(|scope| {

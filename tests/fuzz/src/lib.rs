@@ -93,7 +93,7 @@ pub fn send(caller: Caller, message: &[u8]) -> Option<Value> {
     static DAEMON: Mutex<Option<(Service<Memory>, u32)>> = Mutex::new(None);
     let mut daemon = DAEMON.lock().expect("a panic ends all");
     let (service, calls) = daemon.get_or_insert_with(|| (start(), 0));
-    let outcome = dispatch(service, caller.peer(), message);
+    let outcome = dispatch(service, caller.peer(), message, None);
     *calls += 1;
     if *calls >= CALLS {
         // A long log takes long to search.

@@ -20,7 +20,6 @@ use zeroize::Zeroizing;
 
 use super::transfer::Place;
 use super::transfer::Transfer;
-use super::transfer::cannot_read;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -30,7 +29,7 @@ pub(super) fn read_one(
     path: &Path,
     user: Option<String>,
 ) -> Result<(), Failure> {
-    let failed = |error| cannot_read(path, &error);
+    let failed = |error| Failure::cannot_read(path, &error);
     let (file, found) = open(path, OFlag::empty()).map_err(failed)?;
     let user = match user {
         Some(user) => user,

@@ -10,16 +10,15 @@ use otpd_core::time::UnixTime;
 use super::lines::Lines;
 use super::transfer::Place;
 use super::transfer::Transfer;
-use super::transfer::cannot_read;
 use crate::failure::Failure;
 
 /// Reads a users file; root named it, so it may be a symbolic link.
 pub(super) fn read(transfer: &mut Transfer<'_>, path: &Path, now: UnixTime) -> Result<(), Failure> {
-    let failed = |error| cannot_read(path, &error);
+    let failed = |error| Failure::cannot_read(path, &error);
     let file = File::open(path).map_err(failed)?;
     let whole = file.metadata().map_err(failed)?;
     if whole.is_dir() {
-        return Err(cannot_read(path, &std::io::ErrorKind::IsADirectory.into()));
+        return Err(Failure::cannot_read(path, &std::io::ErrorKind::IsADirectory.into()));
     }
     transfer.expect(whole.len());
     let mut lines = Lines::of(file);

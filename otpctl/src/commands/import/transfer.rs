@@ -1,6 +1,5 @@
 //! One import, from its beginning to its end: entries in batches, what is wrong with them, and the bar.
 
-use std::io;
 use std::path::Path;
 
 use otpd_core::import::Token;
@@ -193,13 +192,6 @@ impl Drop for Transfer<'_> {
             let _: Result<ImportSize, Failure> = self.session.calls.call(admin::IMPORT_DROP, &this);
         }
     }
-}
-
-/// The failure of a file that root named.
-pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    let said = error.to_string();
-    let said = said.split(" (os error").next().unwrap_or_default();
-    Failure::new(Exit::Refused, "file", format!("cannot read {}: {said}", path.display()))
 }
 
 fn sentence(what: &str) -> String {

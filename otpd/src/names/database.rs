@@ -1,0 +1,203 @@
+//! Where names come from: the system's databases, or the files of a disk that is mounted somewhere. Of such a disk no
+//! code is run: what its nsswitch.conf names is neither ours nor made for this machine.
+
+use std::fs;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::Gid;
+use nix::unistd::Group;
+use nix::unistd::Uid;
+use nix::unistd::User;
+
+use super::NoAnswer;
+
+/// A user database.
+#[derive(Debug)]
+pub enum Database {
+    /// Whatever NSS asks on this system.
+    System,
+    /// The files of another one.
+    Files(Files),
+}
+
+/// A passwd and a group file.
+#[derive(Debug, Default)]
+pub struct Files {
+    users: Vec<Entry>,
+    groups: Vec<GroupEntry>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// As the database spells it.
+    pub name: String,
+    /// The number.
+    pub uid: u32,
+    /// The primary group.
+    pub gid: u32,
+}
+
+#[derive(Debug, Clone)]
+struct GroupEntry {
+    name: String,
+    gid: u32,
+    members: Vec<String>,
+}
+
+impl Database {
+    /// The files of the system whose root directory is ours by now.
+    ///
+    /// # Errors
+    /// There is no passwd file to read. Without a group file nobody is in any group.
+    pub fn of_files(etc: &Path) -> std::io::Result<Self> {
+        let passwd = fs::read(etc.join("passwd"))?;
+        let group = fs::read(etc.join("group")).unwrap_or_default();
+        Ok(Self::Files(Files::parse(&String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group))))
+    }
+
+    /// The user of a name; `None` if there is positively nobody.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn user_named(&self, name: &str) -> Result<Option<Entry>, NoAnswer> {
+        match self {
+            Self::System => Ok(found(User::from_name(name))?.map(Entry::from)),
+            Self::Files(files) => Ok(files.users.iter().find(|user| user.name == name).cloned()),
+        }
+    }
+
+    /// The user of a number; `None` if there is positively nobody.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub(super) fn user_numbered(&self, uid: u32) -> Result<Option<Entry>, NoAnswer> {
+        match self {
+            Self::System => Ok(found(User::from_uid(Uid::from_raw(uid)))?.map(Entry::from)),
+            Self::Files(files) => Ok(files.users.iter().find(|user| user.uid == uid).cloned()),
+        }
+    }
+
+    /// Whether there is positively neither a user of this name nor one of this number.
+    pub(super) fn are_gone(&self, name: &str, uid: u32) -> Result<bool, NoAnswer> {
+        match self {
+            Self::System => {
+                // Not by `found`, which takes some errors for nobody.
+                let failed = |errno: Errno| NoAnswer::Failed(errno.desc().to_owned());
+                let by_name = User::from_name(name).map_err(failed)?;
+                let by_uid = User::from_uid(Uid::from_raw(uid)).map_err(failed)?;
+                Ok(by_name.is_none() && by_uid.is_none())
+            }
+            Self::Files(_) => Ok(self.user_named(name)?.is_none() && self.user_numbered(uid)?.is_none()),
+        }
+    }
+
+    /// The number of a group, given by name or by number; `None` if there is positively no such group.
+    pub(super) fn group(&self, named: &str) -> Result<Option<u32>, NoAnswer> {
+        match (self, named.parse()) {
+            (Self::System, Ok(number)) => {
+                Ok(found(Group::from_gid(Gid::from_raw(number)))?.map(|group| group.gid.as_raw()))
+            }
+            (Self::System, Err(_)) => Ok(found(Group::from_name(named))?.map(|group| group.gid.as_raw())),
+            (Self::Files(files), number) => {
+                let wanted = |group: &&GroupEntry| group.name == named || number == Ok(group.gid);
+                Ok(files.groups.iter().find(wanted).map(|group| group.gid))
+            }
+        }
+    }
+
+    /// Whether somebody is in a group; `None` if there is no such group.
+    pub(super) fn is_member(&self, name: &str, primary: u32, gid: u32) -> Result<Option<bool>, NoAnswer> {
+        match self {
+            Self::System => is_member(name, Gid::from_raw(primary), Gid::from_raw(gid)),
+            Self::Files(files) => {
+                let group = files.groups.iter().find(|group| group.gid == gid);
+                Ok(group.map(|group| primary == gid || group.members.iter().any(|member| member == name)))
+            }
+        }
+    }
+}
+
+impl Files {
+    fn parse(passwd: &str, group: &str) -> Self {
+        let user = |line: &str| {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, _, uid, gid, ..] = fields.as_slice() else { return None };
+            Some(Entry { name: (*name).to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+        };
+        let group_of = |line: &str| {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, _, gid, members, ..] = fields.as_slice() else { return None };
+            let members = members.split(',').map(ToOwned::to_owned).collect();
+            Some(GroupEntry { name: (*name).to_owned(), gid: gid.parse().ok()?, members })
+        };
+        Self {
+            users: passwd.lines().filter_map(user).collect(),
+            groups: group.lines().filter_map(group_of).collect(),
+        }
+    }
+}
+
+impl From<User> for Entry {
+    fn from(user: User) -> Self {
+        Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
+    }
+}
+
+/// glibc's list of a user's groups swallows errors, so the group itself is read too: one that cannot be read is an error
+/// (duo_unix CVE-2018-16838's lesson: unreadable is not "no").
+fn is_member(name: &str, primary: Gid, gid: Gid) -> Result<Option<bool>, NoAnswer> {
+    let Some(group) = found(Group::from_gid(gid))? else { return Ok(None) };
+    if primary == gid || group.mem.iter().any(|member| member == name) {
+        return Ok(Some(true));
+    }
+    let name = std::ffi::CString::new(name).map_err(|error| NoAnswer::Failed(error.to_string()))?;
+    let all =
+        nix::unistd::getgrouplist(&name, primary).map_err(|errno| NoAnswer::Failed(errno.to_string()))?;
+    Ok(Some(all.contains(&gid)))
+}
+
+/// "Not there" is an answer; an error is not.
+fn found<T>(result: nix::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
+    match result {
+        Ok(found) => Ok(found),
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        Err(errno) => Err(NoAnswer::Failed(errno.desc().to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str =
+        "root:x:0:0::/root:/bin/sh\n\n# no user\nalice:x:1000:100::/:\nbroken:x:many:0\nbob:x:1001";
+    const GROUP: &str = "users:x:100:\nnas:x:200:bob,alice\n";
+
+    #[test]
+    fn the_files_of_a_disk_name_its_users_and_groups() {
+        let files = Database::Files(Files::parse(PASSWD, GROUP));
+        let alice = Entry { name: "alice".into(), uid: 1000, gid: 100 };
+        assert_eq!(files.user_named("alice").unwrap(), Some(alice.clone()));
+        assert_eq!(files.user_numbered(1000).unwrap(), Some(alice));
+        for nobody in ["", "# no user", "broken", "bob", "ALICE"] {
+            assert_eq!(files.user_named(nobody).unwrap(), None, "{nobody:?}");
+        }
+        assert_eq!(files.group("nas").unwrap(), Some(200));
+        assert_eq!(files.group("200").unwrap(), Some(200));
+        assert_eq!(files.group("wheel").unwrap(), None);
+        assert_eq!(files.is_member("alice", 100, 100).unwrap(), Some(true));
+        assert_eq!(files.is_member("alice", 100, 200).unwrap(), Some(true));
+        assert_eq!(files.is_member("carol", 100, 200).unwrap(), Some(false));
+        assert_eq!(files.is_member("alice", 100, 300).unwrap(), None);
+    }
+
+    #[test]
+    fn without_a_passwd_file_there_is_no_database() {
+        let empty = tempfile::tempdir().unwrap();
+        assert!(Database::of_files(empty.path()).is_err());
+        fs::write(empty.path().join("passwd"), PASSWD).unwrap();
+        assert!(Database::of_files(empty.path()).unwrap().group("nas").unwrap().is_none());
+    }
+}
