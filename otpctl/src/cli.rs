@@ -164,6 +164,9 @@ pub(crate) enum Command {
     /// checked before anything is touched. Codes up to this moment are spent, so the phones go on with their next
     /// ones. Devices are as they were when the backup was made.
     Restore(Restore),
+    /// Replace the master key (root)
+    #[command(subcommand)]
+    Key(Key),
     /// Check that everything works, and say what to do if not
     Doctor,
     /// Print a completion script for a shell
@@ -493,6 +496,25 @@ pub(crate) struct Restore {
     /// Put the registry that is here aside
     #[arg(long)]
     pub(crate) replace: bool,
+}
+
+/// What is done with the master key.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a new master key; the old one opens the registry no more
+    ///
+    /// Logins go on meanwhile, and killed at any instant otpd starts again with the key that is in its place. Copies of
+    /// the registry from before, and backups made without the key, still need the old one.
+    Rotate(KeyRotate),
+}
+
+/// Arguments of `key rotate`.
+#[derive(Debug, Args)]
+pub(crate) struct KeyRotate {
+    /// Where otpd cannot write its key (a systemd credential): a file with the new one, 32 random bytes. It opens the
+    /// registry as well from now on; put it in the old one's place and restart otpd, and the old one does no more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 /// What proves that a change is wanted.

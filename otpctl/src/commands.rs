@@ -21,6 +21,7 @@ mod enrol;
 mod export;
 mod generate;
 mod import;
+mod key;
 mod man;
 mod proof;
 mod protection;
@@ -63,6 +64,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Export(cli::Export::Oath(export)) => export::oath(session, &export),
         Command::Backup(backup) => backup::backup(session, &backup),
         Command::Restore(restore) => restore::restore(session, &restore),
+        Command::Key(cli::Key::Rotate(rotate)) => key::rotate(session, &rotate),
         Command::Doctor => doctor::doctor(session),
         Command::Completions { shell } => generate::completions(session, shell),
         Command::Man => generate::manual(session),

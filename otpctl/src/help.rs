@@ -297,6 +297,15 @@ pub(crate) const PAGES: &[Page] = &[
                file of the registry that was here, key that of a new master key, or null.",
     },
     Page {
+        command: "key rotate",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl key rotate", "a new registry.key"),
+            ("sudo otpctl key rotate --to new.key", "if systemd passes the key"),
+        ],
+        json: "{\"key\"}: the file of the new key; null with --to.",
+    },
+    Page {
         command: "doctor",
         arguments: &[],
         examples: &[("sudo otpctl doctor", "all checks"), ("otpctl doctor", "what an ordinary user may see")],

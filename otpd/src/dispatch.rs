@@ -169,6 +169,9 @@ fn serve<R: Registry>(
         admin::CLOCK_RESET => with(raw, |p| Faulty { interface, result: s.clock_reset(peer, &p, now) }),
         admin::EXPORT => with(raw, |p| Faulty { interface, result: s.export(peer, &p, now) }),
         admin::BACKUP => with(raw, |p| Faulty { interface, result: s.backup(peer, &p, file, now) }),
+        admin::ROTATE_KEY => {
+            with(raw, |_: Nothing| Faulty { interface, result: s.rotate_key(peer, file, now) })
+        }
         _ => error(service::METHOD_NOT_FOUND, &json!({"method": name})),
     }
 }

@@ -128,9 +128,14 @@ fn serve(
     let syslog = Syslog::start(&config.paths.syslog)?;
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
+    let key_file = if credential.is_some() { None } else { Some(config.key()) };
     let (registry, keys) = open::registry_and_keys(config, credential, &mut lock, &syslog)?;
     let altered = registry.altered_log().map(|how| format!("the audit log was altered: {how}"));
-    let service = Arc::new(Service::new(registry, keys, names.clone(), Names::start()?, settings));
+    let service = Service::new(registry, keys, names.clone(), Names::start()?, settings);
+    let service = Arc::new(match key_file {
+        Some(path) => service.with_key_file(path),
+        None => service,
+    });
     let serving = Arc::clone(&service);
     let serve: Serve = Arc::new(move |peer, message, file| dispatch(&serving, peer, message, file));
     let login = Pool::start(Door::Login, sockets.login, &config.limits, Arc::clone(&serve))?;

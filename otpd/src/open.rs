@@ -2,18 +2,25 @@
 //! for an old registry.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::bail;
+use otpd_core::event::Decision;
 use otpd_core::event::Event;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
 use otpd_core::registry::DataKey;
+use otpd_core::registry::Registry;
 
 use crate::audit::Syslog;
+use crate::clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::keys::MasterKey;
 use crate::registry::Sqlite;
 use crate::registry::Unkeyed;
+use crate::service::blank_event;
 use crate::state::Lock;
 
 /// The registry and the keys for it, both made if this state directory never had any.
@@ -31,9 +38,11 @@ pub fn registry_and_keys(
         bail!("{} is gone or empty, though this directory had a registry; {RESTORE}", path.display());
     }
     let mut registry = open(&path)?;
-    let keys = match (registry.data_key()?, credential) {
+    let has_credential = credential.is_some();
+    let stored = registry.data_key()?;
+    let opened = match (&stored, credential) {
         (Some(stored), credential) => {
-            open_stored(&stored, Source::of(credential, &config.key()).context(NEEDS_KEY)?)?
+            open_stored(stored, Source::of(credential, &config.key()).context(NEEDS_KEY)?)?
         }
         (None, _) if lock.had_registry()? => bail!("{} has lost its data key; {RESTORE}", path.display()),
         (None, credential) => {
@@ -44,12 +53,19 @@ pub fn registry_and_keys(
             };
             let (wrapped, keys) = master.new_data_key()?;
             registry.store_data_key(&wrapped, keys.log())?;
-            keys
+            Opened { keys, by_new: None }
         }
     };
-    let registry = start(registry, &keys, &path, syslog)?;
+    let registry = start(registry, &opened.keys, &path, syslog)?;
+    let from_file = stored.is_some() && !has_credential;
+    if let Some(name) = opened.by_new {
+        forget_old(&registry, stored, &name)?;
+    }
+    if from_file {
+        forget_unfinished(&registry, &config.key())?;
+    }
     lock.note_registry()?;
-    Ok((registry, keys))
+    Ok((registry, opened.keys))
 }
 
 /// A master key, and what to call it.
@@ -68,9 +84,50 @@ impl Source {
     }
 }
 
-fn open_stored(stored: &DataKey, Source { master, name }: Source) -> anyhow::Result<Keys> {
-    let wrong = || format!("{name} is not the master key that this registry was sealed with");
-    master.open_data_key(&stored.wrapped).with_context(wrong)
+struct Opened {
+    keys: Keys,
+    /// The master key's name, if only the wrapping for the new one opened.
+    by_new: Option<String>,
+}
+
+/// Opens the data key with the old wrapping or the new one.
+fn open_stored(stored: &DataKey, Source { master, name }: Source) -> anyhow::Result<Opened> {
+    let opened = master.open_data_key(&stored.wrapped).map(|keys| Opened { keys, by_new: None });
+    let opened = match (opened, &stored.next) {
+        (Err(_), Some(next)) => {
+            master.open_data_key(next).map(|keys| Opened { keys, by_new: Some(name.clone()) })
+        }
+        (opened, _) => opened,
+    };
+    opened.with_context(|| format!("{name} is not the master key that this registry was sealed with"))
+}
+
+/// The new master key has taken the place of the old one: which opens nothing from now on.
+fn forget_old(registry: &Sqlite, stored: Option<DataKey>, name: &str) -> anyhow::Result<()> {
+    let Some(wrapped) = stored.and_then(|stored| stored.next) else { return Ok(()) };
+    let detail = Some(format!("{name} is new, and the old one opens nothing any more"));
+    let event = blank_event(clock::now(), "-", "otpd", Kind::MasterKey, Decision::Accept, Reason::Ok);
+    registry.set_data_key(DataKey { wrapped, next: None }, Some(Event { detail, ..event }))?;
+    Ok(())
+}
+
+/// Removes what is left of a rotation that did not come far enough to count.
+fn forget_unfinished(registry: &Sqlite, key: &Path) -> anyhow::Result<()> {
+    let new = new_key(key);
+    if !new.exists() {
+        return Ok(());
+    }
+    if let Some(DataKey { wrapped, .. }) = registry.data_key()? {
+        registry.set_data_key(DataKey { wrapped, next: None }, None)?;
+    }
+    std::fs::remove_file(&new).with_context(|| format!("removing {}", new.display()))
+}
+
+/// Where a new master key stands before it takes the place of `key`.
+pub(crate) fn new_key(key: &Path) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 /// The master key from systemd, if it passed one. Read while still root: the file may be root's alone.
@@ -110,7 +167,7 @@ pub(crate) fn registry(
     let stored = registry.data_key()?.with_context(|| format!("{} has no data key", path.display()));
     let source = Source::of(credential, &config.key());
     match stored.and_then(|stored| open_stored(&stored, source?)) {
-        Ok(keys) => Ok((start(registry, &keys, &path, syslog)?, None)),
+        Ok(opened) => Ok((start(registry, &opened.keys, &path, syslog)?, None)),
         Err(error) => {
             let registry = registry.start_unchained(sink(syslog)).with_context(|| opening(&path))?;
             Ok((registry, Some(format!("{error:#}"))))

@@ -73,6 +73,8 @@ pub enum Request {
     Export,
     /// Give out everything, sealed.
     Backup,
+    /// Replace the master key.
+    MasterKey,
     /// Give an account to whom its name or uid belongs now.
     Adopt,
     /// List and retire accounts whose users are gone.
@@ -153,6 +155,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::Import
                 | Q::Export
                 | Q::Backup
+                | Q::MasterKey
                 | Q::Adopt
                 | Q::Prune
                 | Q::ClockReset,
@@ -172,7 +175,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::Codes => Permit::Never,
             // Keys pass through these: not for a code that somebody may have taken. And whether the log is whole is
             // asked about administrators too.
-            Q::Import | Q::Export | Q::Backup | Q::Verify => Permit::Never,
+            Q::Import | Q::Export | Q::Backup | Q::MasterKey | Q::Verify => Permit::Never,
             // Whoever could make users and give them accounts would have the protection of anybody.
             Q::Adopt | Q::Prune => Permit::Never,
             // Codes that were used could be used again.
@@ -192,7 +195,7 @@ mod tests {
 
     const ROLES: [Role; 6] =
         [Role::Root, Role::RootOffline, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 24] = [
+    const REQUESTS: [Request; 25] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -214,6 +217,7 @@ mod tests {
         Request::Import,
         Request::Export,
         Request::Backup,
+        Request::MasterKey,
         Request::Adopt,
         Request::Prune,
         Request::ClockReset,
@@ -245,6 +249,7 @@ mod tests {
             Import         FFF --- --- --- --- ---
             Export         FFF --- --- --- --- ---
             Backup         FFF --- --- --- --- ---
+            MasterKey      FFF --- --- --- --- ---
             Adopt          FFF --- --- --- --- ---
             Prune          FFF --- --- --- --- ---
             ClockReset     FFF --- --- --- --- ---";

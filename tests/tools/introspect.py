@@ -151,6 +151,18 @@ def back_up(admin):
         assert file.seek(0, 2) > 4096
 
 
+def rotate(admin):
+    """otpd makes one key; another one of ours is taken, and waits."""
+    assert admin.RotateKey()["key"].endswith("/registry.key")
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(range(32)))
+        file.flush()
+        file.seek(0)
+        Checked.passed = file.fileno()
+        assert "key" not in admin.RotateKey()
+        Checked.passed = None
+
+
 def remove_user(user):
     """In place: the file may be mounted over /etc/passwd."""
     with open("/etc/passwd", "r+") as passwd:
@@ -195,6 +207,7 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     account, admin, key = administer(client, user)
     carry_over(admin, user, key)
     back_up(admin)
+    rotate(admin)
     log_in(login_client.open("org.otpd.Login"), user, key, account.NewCodes(user=user)["codes"][6])
     assert account.Status(user=user)["recovery_codes"] == [1, 2, 3, 4, 5, 6, 8, 9, 10]
     assert account.Status(user=user)["lanes"], "failures, and no lane shows them"

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "bind",
     "confirm",
     "status",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 26] = [
     "export oath",
     "backup",
     "restore",
+    "key rotate",
     "doctor",
     "completions",
     "man",

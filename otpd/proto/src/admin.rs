@@ -34,6 +34,8 @@ pub const IMPORT_DROP: &str = "org.otpd.Admin.ImportDrop";
 pub const EXPORT: &str = "org.otpd.Admin.Export";
 /// Writes a backup into the file that comes with the call.
 pub const BACKUP: &str = "org.otpd.Admin.Backup";
+/// Replaces the master key.
+pub const ROTATE_KEY: &str = "org.otpd.Admin.RotateKey";
 /// Gives an account to whom its name or uid belongs now.
 pub const ADOPT: &str = "org.otpd.Admin.Adopt";
 /// Accounts whose users are gone.
@@ -386,6 +388,13 @@ pub struct BackedUp {
     pub accounts: u32,
     /// Active devices in it.
     pub devices: u32,
+}
+
+/// Result of `RotateKey`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeyRotated {
+    /// The file of the new key; absent if one came with the call, which waits until otpd starts with it.
+    pub key: Option<String>,
 }
 
 /// Parameters of `Adopt`.

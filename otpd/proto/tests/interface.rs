@@ -346,6 +346,8 @@ fn the_admin_interface_is_its_types() {
             ("ClockReset(", keys(&admin::ClockResetParameters::default())),
             ("ClockReset)", keys(&clock_reset)),
             ("Prune)", keys(&admin::Pruned { retired: 1 })),
+            ("RotateKey(", BTreeSet::new()),
+            ("RotateKey)", keys(&admin::KeyRotated { key: Some(text()) })),
             ("Backup(", keys(&admin::BackupParameters::default())),
             ("Backup)", keys(&admin::BackedUp { taken: 1, accounts: 1, devices: 1 })),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),

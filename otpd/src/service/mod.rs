@@ -12,6 +12,7 @@ pub mod enrol;
 pub mod export;
 pub mod import;
 pub mod login;
+pub mod master_key;
 mod offline;
 pub(crate) mod prompt;
 mod proof;
@@ -26,6 +27,7 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -71,6 +73,8 @@ pub struct Service<R> {
     settings: RwLock<Arc<Settings>>,
     /// What was wrong with the configuration at the last reload.
     bad_configuration: Mutex<Option<String>>,
+    /// The file of the master key, unless systemd gives it. One rotation at a time.
+    key_file: Mutex<Option<PathBuf>>,
     /// What the last look at the devices' clocks said.
     clocks: Mutex<clocks::Seen>,
     /// The import that comes in.
@@ -168,10 +172,17 @@ impl<R: Registry> Service<R> {
             recent: Recent::default(),
             settings: RwLock::new(Arc::new(settings)),
             bad_configuration: Mutex::default(),
+            key_file: Mutex::default(),
             clocks: Mutex::default(),
             import: Mutex::default(),
             bell: Arc::default(),
         }
+    }
+
+    /// Lets the master key in this file be replaced.
+    #[must_use]
+    pub fn with_key_file(self, path: PathBuf) -> Self {
+        Self { key_file: Mutex::new(Some(path)), ..self }
     }
 
     /// What wakes the upkeep.
