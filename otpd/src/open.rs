@@ -20,7 +20,6 @@ use crate::keys::Keys;
 use crate::keys::MasterKey;
 use crate::registry::Sqlite;
 use crate::registry::Unkeyed;
-use crate::service::blank_event;
 use crate::state::Lock;
 
 /// The registry and the keys for it, both made if this state directory never had any.
@@ -106,7 +105,7 @@ fn open_stored(stored: &DataKey, Source { master, name }: Source) -> anyhow::Res
 fn forget_old(registry: &Sqlite, stored: Option<DataKey>, name: &str) -> anyhow::Result<()> {
     let Some(wrapped) = stored.and_then(|stored| stored.next) else { return Ok(()) };
     let detail = Some(format!("{name} is new, and the old one opens nothing any more"));
-    let event = blank_event(clock::now(), "-", "otpd", Kind::MasterKey, Decision::Accept, Reason::Ok);
+    let event = Event::blank(clock::now(), "-", "otpd", Kind::MasterKey, Decision::Accept, Reason::Ok);
     registry.set_data_key(DataKey { wrapped, next: None }, Some(Event { detail, ..event }))?;
     Ok(())
 }

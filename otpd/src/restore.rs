@@ -26,7 +26,6 @@ use crate::registry::Bound;
 use crate::registry::Restored;
 use crate::registry::holds_something;
 use crate::service::Failure;
-use crate::service::blank_event;
 use crate::service::prompt;
 use crate::state::Lock;
 
@@ -187,7 +186,7 @@ fn event(header: &Header, now: UnixTime) -> Event {
     let detail = format!("from a backup of {}; codes up to now are spent", prompt::date(header.taken));
     Event {
         detail: Some(detail),
-        ..blank_event(now, "-", "root", Kind::Restore, Decision::Accept, Reason::Ok)
+        ..Event::blank(now, "-", "root", Kind::Restore, Decision::Accept, Reason::Ok)
     }
 }
 

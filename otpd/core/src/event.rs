@@ -286,22 +286,35 @@ pub struct Event {
 }
 
 impl Event {
-    /// One of the daemon's own, which is about no account.
+    /// An event with nothing but what every event has.
     #[must_use]
-    pub fn of_daemon(at: UnixTime, decision: Decision, reason: Reason, detail: Option<String>) -> Self {
+    pub fn blank(
+        at: UnixTime,
+        user: &str,
+        actor: &str,
+        kind: Kind,
+        decision: Decision,
+        reason: Reason,
+    ) -> Self {
         Self {
             at,
-            user: "-".to_owned(),
+            user: user.to_owned(),
             uid: None,
-            actor: "otpd".to_owned(),
-            kind: Kind::Daemon,
+            actor: actor.to_owned(),
+            kind,
             decision,
             reason,
             service: None,
             address: None,
             device: None,
             lane: None,
-            detail,
+            detail: None,
         }
+    }
+
+    /// One of the daemon's own, which is about no account.
+    #[must_use]
+    pub fn of_daemon(at: UnixTime, decision: Decision, reason: Reason, detail: Option<String>) -> Self {
+        Self { detail, ..Self::blank(at, "-", "otpd", Kind::Daemon, decision, reason) }
     }
 }

@@ -18,7 +18,6 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::bind::check_clock;
-use super::blank_event;
 use crate::clock;
 use crate::peer::Peer;
 use crate::permit::Request;
@@ -81,7 +80,7 @@ impl<R: Registry> Service<R> {
         let by = parties.caller.identity.name.as_str();
         let event = Event {
             uid: Some(who.uid),
-            ..blank_event(now, who.name.as_str(), by, Kind::ClockReset, Decision::Accept, Reason::Ok)
+            ..Event::blank(now, who.name.as_str(), by, Kind::ClockReset, Decision::Accept, Reason::Ok)
         };
         let forget = move |account: &mut Account, journal: &mut Journal| {
             let forgetful = account.forget_clock(now);

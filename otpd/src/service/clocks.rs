@@ -21,7 +21,6 @@ use otpd_proto::admin::Check;
 
 use super::Service;
 use super::admin::check;
-use super::blank_event;
 use super::prompt;
 use crate::clock;
 
@@ -201,7 +200,7 @@ fn device_event(reading: &Reading, ahead: i64, now: UnixTime) -> Event {
         uid: Some(reading.who.uid),
         device: Some(reading.name.to_string()),
         detail: Some(format!("the device's clock is about {}", how_far(ahead))),
-        ..blank_event(now, user, "otpd", Kind::Clock, Decision::Accept, Reason::ClockOff)
+        ..Event::blank(now, user, "otpd", Kind::Clock, Decision::Accept, Reason::ClockOff)
     }
 }
 

@@ -38,7 +38,6 @@ use super::bind::cannot_bind;
 use super::bind::check_clock;
 use super::bind::check_key;
 use super::bind::free_name;
-use super::blank_event;
 use crate::keys::Keys;
 use crate::names::Groups;
 use crate::names::NoAnswer;
@@ -347,7 +346,7 @@ fn event_of(staged: &Staged, by: &str, bound: &Result<DeviceName, Failure>, now:
         uid: Some(staged.who.uid),
         device,
         detail,
-        ..blank_event(now, user, by, Kind::Import, decision, reason)
+        ..Event::blank(now, user, by, Kind::Import, decision, reason)
     }
 }
 

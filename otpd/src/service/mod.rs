@@ -312,7 +312,7 @@ impl Parties {
         Event {
             uid: Some(self.account.identity.uid),
             lane: Some(Lane::Own),
-            ..blank_event(now, user, self.caller.identity.name.as_str(), kind, decision, reason)
+            ..Event::blank(now, user, self.caller.identity.name.as_str(), kind, decision, reason)
         }
     }
 
@@ -347,29 +347,4 @@ const NO_KEY: &str = "The master key is not here, and without it nobody can tell
 fn daemon_event(now: UnixTime, reason: Reason, detail: &str) -> Event {
     let decision = if reason == Reason::Ok { Decision::Accept } else { Decision::Refuse };
     Event::of_daemon(now, decision, reason, Some(detail.to_owned()))
-}
-
-/// An event with nothing but what every event has.
-pub(crate) fn blank_event(
-    now: UnixTime,
-    user: &str,
-    actor: &str,
-    kind: Kind,
-    decision: Decision,
-    reason: Reason,
-) -> Event {
-    Event {
-        at: now,
-        user: user.to_owned(),
-        uid: None,
-        actor: actor.to_owned(),
-        kind,
-        decision,
-        reason,
-        service: None,
-        address: None,
-        device: None,
-        lane: None,
-        detail: None,
-    }
 }

@@ -24,7 +24,6 @@ use otpd_proto::Secret;
 use super::Failure;
 use super::Parties;
 use super::Service;
-use super::blank_event;
 use super::clocks;
 use super::prompt;
 use crate::keys::Keys;
@@ -103,7 +102,7 @@ impl<R: Registry> Service<R> {
                 asked.kind.as_str(),
                 parties.who().name
             )),
-            ..blank_event(now, caller, caller, Kind::StepUp, Decision::Refuse, Reason::CodeNeeded)
+            ..Event::blank(now, caller, caller, Kind::StepUp, Decision::Refuse, Reason::CodeNeeded)
         };
         let decide = move |account: &mut Account, journal: &mut Journal| {
             let recent = |at: UnixTime| at <= now && now.since(at) < STEP_UP_FOR;

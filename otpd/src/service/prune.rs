@@ -18,7 +18,6 @@ use otpd_proto::admin as wire;
 use super::Failure;
 use super::Service;
 use super::admin::wire_account;
-use super::blank_event;
 use crate::clock::monotonic;
 use crate::peer::Peer;
 use crate::permit::Request;
@@ -71,7 +70,7 @@ impl<R: Registry> Service<R> {
         let who = who.map(|(uid, name)| Identity { uid, name }).ok_or_else(|| no_such_account(call))?;
         let mut event = Event {
             uid: Some(who.uid),
-            ..blank_event(now, &call.user, &by, Kind::Prune, Decision::Accept, Reason::Ok)
+            ..Event::blank(now, &call.user, &by, Kind::Prune, Decision::Accept, Reason::Ok)
         };
         match self.registry.find(&who) {
             Ok(Some(_)) => {}

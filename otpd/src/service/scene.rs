@@ -13,7 +13,6 @@ use otpd_core::time::UnixTime;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
-use super::blank_event;
 use super::prompt;
 use crate::names::Person;
 use crate::settings::Settings;
@@ -93,7 +92,7 @@ impl Scene {
             address: self.address(),
             detail: methods
                 .map(|info| format!("passed before: {}", info.split(' ').next().unwrap_or_default())),
-            ..blank_event(now, user, actor, kind, decision, reason)
+            ..Event::blank(now, user, actor, kind, decision, reason)
         }
     }
 
