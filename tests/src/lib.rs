@@ -6,6 +6,7 @@
 
 mod box_clock;
 mod build;
+mod caller;
 mod daemon;
 mod faults;
 pub mod pam;
@@ -16,6 +17,7 @@ mod vsftpd;
 
 pub use box_clock::BoxClock;
 pub use build::Programs;
+pub use caller::Caller;
 pub use daemon::Daemon;
 pub use faults::Faults;
 pub use python::python;

@@ -2,19 +2,14 @@
 //! is decided completed across `kill -9`. And the way back.
 
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::chown;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Child;
-use std::process::ChildStdin;
-use std::process::ChildStdout;
 use std::process::Stdio;
 
 use otpd_core::key::Key;
+use otpd_tests::Caller;
 use otpd_tests::Output;
 use otpd_tests::Testbed;
 use otpd_tests::Token;
@@ -22,35 +17,8 @@ use otpd_tests::pam;
 use serde_json::Value;
 use serde_json::json;
 
-/// A process that logs in through libpam, again and again.
-struct Caller {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Caller {
-    fn start(bed: &Testbed) -> Self {
-        let mut command = bed.command(env!("CARGO_BIN_EXE_pam_login"));
-        command.arg("/etc/pam.d").arg("guarded").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, stdin, stdout }
-    }
-
-    fn log_in(&mut self, user: &str, code: &str) -> i32 {
-        writeln!(self.stdin, "{user} {code}").unwrap();
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap()
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn caller(bed: &Testbed) -> Caller {
+    Caller::start(bed, env!("CARGO_BIN_EXE_pam_login"), "guarded")
 }
 
 fn bed() -> Testbed {
@@ -115,7 +83,7 @@ fn keys_of_pam_oath_go_on_working_and_their_codes_once() {
     assert_eq!(import(&bed, &["oath", &file, "--dry-run"]).ok().json(), expected(true));
     assert_eq!(active(&bed), 0);
     assert_eq!(import(&bed, &["oath", &file]).ok().json(), expected(false));
-    let mut caller = Caller::start(&bed);
+    let mut caller = caller(&bed);
     for (user, phone, first) in [("alice", &phone, 1), ("bob", &other, 2)] {
         let login = json!({"login": {"user": user, "service": "guarded"}});
         let step = bed.daemon().login("org.otpd.Login.Start", &login).unwrap()["step"].clone();
@@ -200,7 +168,7 @@ fn everybodys_google_authenticator_is_read_and_nobody_is_followed_astray() {
         (&json!(2), &json!(2)),
         "one key may serve two accounts"
     );
-    let mut caller = Caller::start(&bed);
+    let mut caller = caller(&bed);
     for user in ["alice", "bob"] {
         assert_eq!(caller.log_in(user, &phone.code(0)), pam::AUTH_ERR);
         assert_eq!(caller.log_in(user, &phone.code(1)), pam::SUCCESS, "{user}");
@@ -212,7 +180,7 @@ fn what_goes_out_comes_in_again() {
     let bed = bed();
     let (alices, phone) = key(4);
     import(&bed, &["oath", &write(&bed, "in", &format!("HOTP/T30/6\talice\t-\t{alices}\n"))]).ok();
-    let mut caller = Caller::start(&bed);
+    let mut caller = caller(&bed);
     assert_eq!(caller.log_in("alice", &phone.code(1)), pam::SUCCESS);
     let out = bed.path("out").display().to_string();
     let said = bed.run("otpctl", &["export", "oath", "--output", &out]).ok();
@@ -285,7 +253,7 @@ fn what_is_decided_is_completed_whenever_the_daemon_is_killed() {
     let accounts = bed.run("otpctl", &["--json", "accounts"]).ok().json()["accounts"].take();
     assert!(accounts.as_array().unwrap().iter().all(|account| account["active_devices"] == 1));
     let code = Token::new(&Key::new(7_u32.to_be_bytes().repeat(5).into()).unwrap().expose_base32()).code(1);
-    assert_eq!(Caller::start(&bed).log_in(&name(7), &code), pam::SUCCESS);
+    assert_eq!(caller(&bed).log_in(&name(7), &code), pam::SUCCESS);
 }
 
 #[test]
@@ -303,7 +271,7 @@ fn logins_go_on_while_two_thousand_accounts_come_in() {
     let lines: String =
         (0..USERS).map(|user| format!("HOTP/T30 {} - {}\n", name(user), key(user).0)).collect();
     let file = write(&bed, "users.oath", &lines);
-    let mut caller = Caller::start(&bed);
+    let mut caller = caller(&bed);
     let mut command = bed.command("otpctl");
     let mut import =
         command.args(["--json", "import", "oath", &file]).stdout(Stdio::piped()).spawn().unwrap();

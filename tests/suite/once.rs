@@ -1,57 +1,10 @@
 //! Each code works once: for callers that come at the same instant, for older codes after newer ones, and across
 //! `kill -9` of the daemon at any moment.
 
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
-use std::process::Child;
-use std::process::ChildStdin;
-use std::process::ChildStdout;
-use std::process::Stdio;
-
+use otpd_tests::Caller;
 use otpd_tests::Testbed;
 use otpd_tests::Token;
 use otpd_tests::pam;
-
-/// A process that logs in through libpam, again and again.
-struct Caller {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Caller {
-    fn start(bed: &Testbed) -> Self {
-        let mut command = bed.command(env!("CARGO_BIN_EXE_pam_login"));
-        command.arg("/etc/pam.d").arg("once").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, stdin, stdout }
-    }
-
-    fn give(&mut self, user: &str, code: &str) {
-        writeln!(self.stdin, "{user} {code}").unwrap();
-        self.stdin.flush().unwrap();
-    }
-
-    fn verdict(&mut self) -> i32 {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap()
-    }
-
-    fn try_once(&mut self, user: &str, code: &str) -> i32 {
-        self.give(user, code);
-        self.verdict()
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A user with ten phones, each of them used once. (Bound with the code before the present one, and used with a code that
 /// a step's end made late, a phone counts as slow from then on; its next code would be ahead of the window.)
@@ -73,6 +26,10 @@ impl User {
     }
 }
 
+fn caller(bed: &Testbed) -> Caller {
+    Caller::start(bed, env!("CARGO_BIN_EXE_pam_login"), "once")
+}
+
 fn bed() -> Testbed {
     let bed = Testbed::new();
     bed.stack("once", "auth required @otp\n");
@@ -83,7 +40,7 @@ fn bed() -> Testbed {
 fn of_eight_processes_with_one_code_one_gets_in_a_thousand_times_over() {
     let mut bed = bed();
     let users: Vec<User> = (0..100).map(|number| User::make(&mut bed, &format!("user{number}"))).collect();
-    let mut callers: Vec<Caller> = (0..8).map(|_| Caller::start(&bed)).collect();
+    let mut callers: Vec<Caller> = (0..8).map(|_| caller(&bed)).collect();
     for round in 0..1000 {
         let user = &users[round / 10];
         let code = user.code(round % 10);
@@ -98,7 +55,7 @@ fn of_eight_processes_with_one_code_one_gets_in_a_thousand_times_over() {
 #[test]
 fn of_eight_processes_with_one_recovery_code_one_gets_in() {
     let mut bed = bed();
-    let mut callers: Vec<Caller> = (0..8).map(|_| Caller::start(&bed)).collect();
+    let mut callers: Vec<Caller> = (0..8).map(|_| caller(&bed)).collect();
     for name in ["alice", "bob", "carol"] {
         bed.user(name);
         bed.bind(name, "phone");
@@ -119,10 +76,10 @@ fn an_older_code_after_a_newer_one_is_refused() {
     let mut bed = bed();
     bed.user("alice");
     let phone = bed.bind("alice", "phone");
-    let mut caller = Caller::start(&bed);
+    let mut caller = caller(&bed);
     let older = phone.code(0);
-    assert_eq!(caller.try_once("alice", &phone.code(1)), pam::SUCCESS);
-    assert_eq!(caller.try_once("alice", &older), pam::AUTH_ERR);
+    assert_eq!(caller.log_in("alice", &phone.code(1)), pam::SUCCESS);
+    assert_eq!(caller.log_in("alice", &older), pam::AUTH_ERR);
     assert_eq!(bed.last_event("alice")["reason"], "code_used");
 }
 
@@ -130,7 +87,7 @@ fn an_older_code_after_a_newer_one_is_refused() {
 fn fifty_kills_under_load_forget_no_accepted_code_and_accept_none_twice() {
     let mut bed = bed();
     let users: Vec<User> = (0..20).map(|number| User::make(&mut bed, &format!("user{number}"))).collect();
-    let mut callers: Vec<Caller> = (0..4).map(|_| Caller::start(&bed)).collect();
+    let mut callers: Vec<Caller> = (0..4).map(|_| caller(&bed)).collect();
     let (mut accepted, mut unanswered) = (0, 0);
     for kill in 0..50_usize {
         let four = &users[kill % 5 * 4..][..4];
@@ -146,7 +103,7 @@ fn fifty_kills_under_load_forget_no_accepted_code_and_accept_none_twice() {
         bed.start();
         for ((caller, user), (code, verdict)) in callers.iter_mut().zip(four).zip(codes.iter().zip(verdicts))
         {
-            let again = caller.try_once(&user.name, code);
+            let again = caller.log_in(&user.name, code);
             match verdict {
                 pam::SUCCESS => {
                     accepted += 1;
@@ -155,7 +112,7 @@ fn fifty_kills_under_load_forget_no_accepted_code_and_accept_none_twice() {
                 pam::AUTHINFO_UNAVAIL => {
                     unanswered += 1;
                     assert!(matches!(again, pam::SUCCESS | pam::AUTH_ERR), "kill {kill}: {again}");
-                    let third = caller.try_once(&user.name, code);
+                    let third = caller.log_in(&user.name, code);
                     assert_eq!(third, pam::AUTH_ERR, "kill {kill}: accepted twice after an unanswered try");
                 }
                 other => panic!("kill {kill}: pam_authenticate returned {other}"),
