@@ -11,6 +11,7 @@ pub mod admin;
 pub mod client;
 pub mod frame;
 pub mod login;
+pub mod mail;
 pub mod message;
 pub mod offline;
 mod secret;
@@ -26,3 +27,6 @@ pub const LOGIN_SOCKET: &str = "login.sock";
 
 /// The socket of everybody, for their own account.
 pub const ACCOUNT_SOCKET: &str = "account.sock";
+
+/// The socket of `otpd-mail`, which belongs to it, mode 0600.
+pub const MAIL_SOCKET: &str = "mail.sock";

@@ -12,6 +12,7 @@ pub const DESCRIPTIONS: &[(&str, &str)] = &[
     (crate::login::INTERFACE, include_str!("interface/org.otpd.Login.varlink")),
     (crate::account::INTERFACE, include_str!("interface/org.otpd.Account.varlink")),
     (crate::admin::INTERFACE, include_str!("interface/org.otpd.Admin.varlink")),
+    (crate::mail::INTERFACE, include_str!("interface/org.otpd.Mail.varlink")),
     (crate::offline::INTERFACE, include_str!("interface/org.otpd.Offline.varlink")),
 ];
 

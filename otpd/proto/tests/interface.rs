@@ -14,6 +14,7 @@ use otpd_proto::Secret;
 use otpd_proto::account;
 use otpd_proto::admin;
 use otpd_proto::login;
+use otpd_proto::mail;
 use otpd_proto::offline;
 use otpd_proto::service;
 use serde::Serialize;
@@ -374,6 +375,46 @@ fn the_offline_interface_is_its_types() {
             ("Device", keys(&device)),
             ("Restore(", keys(&offline::RestoreParameters { replace: false, passphrase: Some(secret()) })),
             ("Restore)", keys(&restored)),
+            ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
+            ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
+
+#[test]
+fn the_mail_interface_is_its_types() {
+    let mailer = || mail::Mailer { instance: text(), transport: text(), problem: Some(text()) };
+    let message = mail::Message {
+        id: text(),
+        kind: mail::Kind::Code,
+        to: text(),
+        language: Some(text()),
+        user: text(),
+        host: text(),
+        at: 1,
+        code: Some(secret()),
+        expires: 1,
+        notice: Some(text()),
+        service: Some(text()),
+        address: Some(text()),
+        device: Some(text()),
+        detail: Some(text()),
+    };
+    let done = mail::DoneParameters {
+        id: text(),
+        outcome: mail::Outcome::Later,
+        answer: text(),
+        advice: Some(text()),
+    };
+    check(
+        mail::INTERFACE,
+        &[
+            ("Mailer", keys(&mailer())),
+            ("Message", keys(&message)),
+            ("Claim(", keys(&mail::ClaimParameters { mailer: mailer(), wait: Some(1) })),
+            ("Claim)", keys(&mail::Claimed { message: None })),
+            ("Done(", keys(&done)),
+            ("Done)", BTreeSet::new()),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],
