@@ -8,6 +8,8 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 
+use options::FirstPass;
+use options::ForwardPass;
 use options::Options;
 use options::Unavailable;
 
@@ -48,6 +50,16 @@ fn check(options: &Options, default: &Path) {
         format!("unavailable={unavailable}"),
     ];
     words.extend(prompt.map(|prompt| format!("prompt={prompt}")));
+    words.extend(match options.first_pass {
+        FirstPass::Ignored => None,
+        FirstPass::Used => Some("use_first_pass".to_owned()),
+        FirstPass::Tried => Some("try_first_pass".to_owned()),
+    });
+    words.extend(match options.forward_pass {
+        ForwardPass::Off => None,
+        ForwardPass::Checked => Some("forward_pass".to_owned()),
+        ForwardPass::Unchecked => Some("forward_pass=unchecked".to_owned()),
+    });
     words.extend(options.debug.then(|| "debug".to_owned()));
     let words: Vec<CString> = words.into_iter().map(|word| CString::new(word).expect("no NUL")).collect();
     let words: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
