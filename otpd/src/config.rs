@@ -26,6 +26,10 @@ pub struct Config {
     pub policy: PolicySection,
     /// What logins say.
     pub login: LoginSection,
+    /// Ways back in.
+    pub recovery: Recovery,
+    /// Who delivers mail.
+    pub mail: Mail,
     /// Who administers.
     pub admin: Admin,
     /// Bounds on callers.
@@ -74,6 +78,50 @@ pub struct PolicySection {
 pub struct LoginSection {
     /// Tell the person at the prompt why the last code was refused.
     pub say_why: bool,
+}
+
+/// `[recovery]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recovery {
+    /// What a recovery code and a mailed code open.
+    pub grants: GrantsKey,
+    /// PAM services that take them; empty for all.
+    pub services: Vec<String>,
+    /// Whether an account needs a secure email before its first device.
+    pub require_email: RequireEmailKey,
+    /// Hours that a secure email other than the first waits before it recovers.
+    pub hold_hours: u16,
+}
+
+/// The values of `grants`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantsKey {
+    /// The login, and for 30 minutes the binding of a new device.
+    Login,
+    /// The binding alone.
+    Rebind,
+}
+
+/// The values of `require_email`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequireEmailKey {
+    /// Unless this box cannot send mail.
+    IfMailWorks,
+    /// In any case.
+    Always,
+    /// No.
+    Never,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    /// The user that otpd-mail runs as.
+    pub user: String,
 }
 
 /// `[admin]`
@@ -134,6 +182,8 @@ impl Default for Config {
             paths: Paths::default(),
             policy: PolicySection::default(),
             login: LoginSection::default(),
+            recovery: Recovery::default(),
+            mail: Mail::default(),
             admin: Admin::default(),
             audit: Audit::default(),
             limits: Limits::default(),
@@ -156,6 +206,23 @@ impl Default for Paths {
 impl Default for LoginSection {
     fn default() -> Self {
         Self { say_why: true }
+    }
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            grants: GrantsKey::Login,
+            services: Vec::new(),
+            require_email: RequireEmailKey::IfMailWorks,
+            hold_hours: 24,
+        }
+    }
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { user: "otpd-mail".into() }
     }
 }
 
@@ -258,6 +325,12 @@ impl Config {
         if !(1..=36_500).contains(&self.audit.keep_days) {
             bail!("audit.keep_days: {} is not within 1 to 36500", self.audit.keep_days);
         }
+        if self.recovery.hold_hours > 720 {
+            bail!("recovery.hold_hours: {} is not within 0 to 720", self.recovery.hold_hours);
+        }
+        if self.mail.user.is_empty() || self.mail.user == self.user {
+            bail!("mail.user: the name of a user of its own is needed");
+        }
         if self.policy.grace_days > 3650 {
             bail!("policy.grace_days: {} is not within 0 to 3650", self.policy.grace_days);
         }
@@ -320,89 +393,4 @@ fn is_missing(error: &anyhow::Error) -> bool {
 const LARGEST: u64 = 256 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn the_shipped_file_says_what_is_the_default_and_names_every_key() {
-        let shipped = include_str!("../../packaging/otpd.toml");
-        assert_eq!(Config::parse(shipped).unwrap(), Config::default());
-        for key in [
-            "user",
-            "issuer",
-            "state",
-            "runtime",
-            "key",
-            "syslog",
-            "require_everyone",
-            "require_groups",
-            "exempt_users",
-            "exempt_groups",
-            "grace_until",
-            "grace_days",
-            "say_why",
-            "group",
-            "keep_days",
-            "login_workers",
-            "account_workers",
-            "connections",
-            "connections_per_user",
-            "calls_per_minute",
-        ] {
-            assert!(
-                shipped.lines().any(|line| line.starts_with(&format!("{key} = "))),
-                "{key} is not in the file"
-            );
-        }
-    }
-
-    #[test]
-    fn a_typo_is_an_error_with_line_and_column() {
-        let error =
-            Config::parse("user = \"otpd\"\n[policy]\nrequire_group = [\"nas\"]\n").unwrap_err().to_string();
-        assert!(error.contains("line 3, column 1") && error.contains("require_group"), "{error}");
-        let error = Config::parse("[service.sudo]\nask = \"sometimes\"\n").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("sometimes"), "{error}");
-    }
-
-    #[test]
-    fn zero_never_means_unlimited() {
-        for key in
-            ["login_workers", "account_workers", "connections", "connections_per_user", "calls_per_minute"]
-        {
-            let error = Config::parse(&format!("[limits]\n{key} = 0\n")).unwrap_err().to_string();
-            assert!(error.contains(key), "{error}");
-        }
-        let error = Config::parse("[audit]\nkeep_days = 0\n").unwrap_err().to_string();
-        assert!(error.contains("audit.keep_days"), "{error}");
-    }
-
-    #[test]
-    fn relative_paths_and_hostile_issuers_are_refused() {
-        for text in [
-            "[paths]\nstate = \"x\"",
-            "[paths]\nkey = \"x\"",
-            "issuer = \"a:b\"",
-            "issuer = \"a\\u001bb\"",
-            "user = \"\"",
-        ] {
-            assert!(Config::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_others_may_write_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("otpd.toml");
-        std::fs::write(&path, "").unwrap();
-        assert_eq!(Config::read(&path, true).unwrap(), Config::default());
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
-        assert!(Config::read(&path, true).unwrap_err().to_string().contains("chmod go-w"));
-        let link = directory.path().join("link");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(Config::read(&link, true).is_err());
-        assert!(Config::read(&directory.path().join("missing"), true).is_err());
-        assert!(Config::read(directory.path(), true).is_err());
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use otpd_core::time::UnixTime;
 use otpd_proto::account;
 use otpd_proto::admin;
 use otpd_proto::login;
+use otpd_proto::mail;
 use otpd_proto::message::Call;
 use otpd_proto::message::encode_error;
 use otpd_proto::message::encode_reply;
@@ -150,6 +151,10 @@ fn serve<R: Registry>(
         account::OFF => with(raw, |p| Faulty { interface, result: s.off(peer, &p, now) }),
         account::UNLOCK => with(raw, |p| Faulty { interface, result: s.unlock(peer, &p, now) }),
         account::NEW_CODES => with(raw, |p| Faulty { interface, result: s.new_codes(peer, &p, now) }),
+        account::EMAILS => with(raw, |p| Faulty { interface, result: s.emails(peer, &p, now) }),
+        account::ADD_EMAIL => with(raw, |p| Faulty { interface, result: s.add_email(peer, &p, now) }),
+        account::CONFIRM_EMAIL => with(raw, |p| Faulty { interface, result: s.confirm_email(peer, &p, now) }),
+        account::REMOVE_EMAIL => with(raw, |p| Faulty { interface, result: s.remove_email(peer, &p, now) }),
         admin::ACCOUNTS => with(raw, |p| Faulty { interface, result: s.accounts(peer, &p, now) }),
         admin::ENROL_CODE => with(raw, |p| Faulty { interface, result: s.enrol_code(peer, &p, now) }),
         admin::RESET => with(raw, |p| Faulty { interface, result: s.reset(peer, &p, now) }),
@@ -167,6 +172,10 @@ fn serve<R: Registry>(
         admin::GONE => with(raw, |p| Faulty { interface, result: s.gone(peer, &p, now) }),
         admin::PRUNE => with(raw, |p| Faulty { interface, result: s.prune_account(peer, &p, now) }),
         admin::CLOCK_RESET => with(raw, |p| Faulty { interface, result: s.clock_reset(peer, &p, now) }),
+        admin::MAIL_TEST => with(raw, |p| Faulty { interface, result: s.mail_test(peer, &p, now) }),
+        admin::MAIL_STATUS => with(raw, |p| Faulty { interface, result: s.mail_status(peer, &p, now) }),
+        mail::CLAIM => with(raw, |p| Faulty { interface, result: s.claim(peer, &p) }),
+        mail::DONE => with(raw, |p| Faulty { interface, result: s.done(peer, &p, now) }),
         admin::EXPORT => with(raw, |p| Faulty { interface, result: s.export(peer, &p, now) }),
         admin::BACKUP => with(raw, |p| Faulty { interface, result: s.backup(peer, &p, file, now) }),
         admin::ROTATE_KEY => {
@@ -181,6 +190,7 @@ fn interfaces(door: Door) -> &'static [&'static str] {
     match door {
         Door::Login => &[service::INTERFACE, login::INTERFACE],
         Door::Account => &[service::INTERFACE, login::INTERFACE, account::INTERFACE, admin::INTERFACE],
+        Door::Mail => &[service::INTERFACE, mail::INTERFACE],
         Door::Offline => &[service::INTERFACE, account::INTERFACE, admin::INTERFACE],
     }
 }

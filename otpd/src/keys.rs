@@ -24,16 +24,20 @@ use hmac::Hmac;
 use hmac::Mac;
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::address::Address;
 use otpd_core::chain::ChainKey;
 use otpd_core::check::Opener;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
-use otpd_core::enrol::EnrolCode;
+use otpd_core::emails::Email;
+use otpd_core::emails::SealedAddress;
 use otpd_core::key::Key;
 use otpd_core::mark::Mark;
+use otpd_core::outbox::MailId;
 use otpd_core::recovery::RecoveryCode;
 use otpd_core::recovery::Sheet;
+use otpd_core::short_code::ShortCode;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Staged;
 use sha2::Sha256;
@@ -42,10 +46,11 @@ use zeroize::Zeroizing;
 /// The key that wraps the data key. 256 random bits.
 pub struct MasterKey(Zeroizing<[u8; KEY]>);
 
-/// Opens and seals device keys and backups, marks recovery codes, and chains the audit log.
+/// Opens and seals device keys, addresses, mails and backups, marks recovery codes, and chains the audit log.
 pub struct Keys {
     data: Zeroizing<[u8; KEY]>,
     devices: XChaCha20Poly1305,
+    mail: XChaCha20Poly1305,
     recovery: Hmac<Sha256>,
     log: ChainKey,
 }
@@ -235,7 +240,47 @@ impl Keys {
         Key::new(bytes).map_err(|_| KeyError::DoesNotOpen)
     }
 
-    /// What the registry keeps of a recovery code or an enrol code, by its symbols.
+    /// Seals an address for its row.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn seal_address(
+        &self,
+        account: AccountId,
+        number: u32,
+        address: &Address,
+    ) -> Result<SealedAddress, KeyError> {
+        let whole = address.expose_whole().as_bytes();
+        seal(&self.mail, &address_label(account, number), whole).map(SealedAddress)
+    }
+
+    /// Opens the address of a secure email.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`].
+    pub fn open_address(&self, account: AccountId, email: &Email) -> Result<Address, KeyError> {
+        let whole = open(&self.mail, &address_label(account, email.number), &email.address.0)?;
+        let whole = std::str::from_utf8(&whole).map_err(|_| KeyError::DoesNotOpen)?;
+        Address::parse(whole).map_err(|_| KeyError::DoesNotOpen)
+    }
+
+    /// Seals what a mail is about.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn seal_mail(&self, id: MailId, facts: &[u8]) -> Result<Vec<u8>, KeyError> {
+        seal(&self.mail, &mail_label(id), facts)
+    }
+
+    /// Opens what a mail is about.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`].
+    pub fn open_mail(&self, id: MailId, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        open(&self.mail, &mail_label(id), sealed)
+    }
+
+    /// What the registry keeps of a recovery code or a short code, by its symbols.
     #[must_use]
     pub fn mark(&self, account: AccountId, symbols: &[u8]) -> Mark {
         let mut mac = self.recovery.clone();
@@ -263,10 +308,11 @@ impl Keys {
 
     fn from_data_key(data: Zeroizing<[u8; KEY]>) -> Result<Self, KeyError> {
         let devices = subkey(data.as_slice(), None, b"otpd device keys 1").map(|key| cipher(&key))?;
+        let mail = subkey(data.as_slice(), None, b"otpd mail 1").map(|key| cipher(&key))?;
         let recovery: Zeroizing<[u8; KEY]> = subkey(data.as_slice(), None, b"otpd recovery codes 1")?;
         let recovery = Hmac::new_from_slice(recovery.as_slice()).map_err(|_| KeyError::DoesNotOpen)?;
         let log = subkey(data.as_slice(), None, b"otpd audit log 1")?;
-        Ok(Self { data, devices, recovery, log: ChainKey::new(&log) })
+        Ok(Self { data, devices, mail, recovery, log: ChainKey::new(&log) })
     }
 }
 
@@ -328,18 +374,28 @@ pub fn new_recovery_codes() -> Result<Vec<RecoveryCode>, KeyError> {
     (0..Sheet::CODES).map(new_code).collect()
 }
 
-/// A random enrol code.
+/// A random short code.
 ///
 /// # Errors
 /// [`KeyError::Random`].
-pub fn new_enrol_code() -> Result<EnrolCode, KeyError> {
+pub fn new_short_code() -> Result<ShortCode, KeyError> {
     loop {
-        let mut bytes = Zeroizing::new([0; EnrolCode::BYTES]);
+        let mut bytes = Zeroizing::new([0; ShortCode::BYTES]);
         getrandom::fill(bytes.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
-        if let Some(code) = EnrolCode::from_random(&bytes) {
+        if let Some(code) = ShortCode::from_random(&bytes) {
             return Ok(code);
         }
     }
+}
+
+/// What a new mail is known by.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn new_mail_id() -> Result<MailId, KeyError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+    Ok(MailId(bytes))
 }
 
 fn random_key() -> Result<Zeroizing<[u8; KEY]>, KeyError> {
@@ -373,6 +429,14 @@ fn device_label(account: AccountId, device: DeviceId) -> Vec<u8> {
 
 fn staged_label(import: ImportId, number: u32) -> Vec<u8> {
     [b"otpd import key 1".as_slice(), &import.0.to_be_bytes(), &number.to_be_bytes()].concat()
+}
+
+fn address_label(account: AccountId, number: u32) -> Vec<u8> {
+    [b"otpd address 1".as_slice(), &account.0.to_be_bytes(), &number.to_be_bytes()].concat()
+}
+
+fn mail_label(id: MailId) -> Vec<u8> {
+    [b"otpd mail 1".as_slice(), &id.0].concat()
 }
 
 const KEY: usize = 32;

@@ -17,6 +17,7 @@ pub mod offline;
 pub mod open;
 pub mod peer;
 pub mod permit;
+pub mod post_bell;
 pub mod privileges;
 pub mod registry;
 mod restore;

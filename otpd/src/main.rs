@@ -27,6 +27,7 @@ use otpd::names::Names;
 use otpd::offline;
 use otpd::open;
 use otpd::peer::Door;
+use otpd::post_bell::PostBell;
 use otpd::privileges::RunAs;
 use otpd::privileges::make_room;
 use otpd::registry::Sqlite;
@@ -87,7 +88,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run_as = RunAs::choose(&config.user, &Database::System)?;
     make_room(config.limits.connections)?;
     state::prepare(&config.paths.state, &run_as)?;
-    let sockets = Sockets::obtain(&config.paths.runtime)?;
+    let mailer = Database::System.user_named(&config.mail.user).context("looking up mail.user")?;
+    let mailer = mailer.map(|user| nix::unistd::Uid::from_raw(user.uid));
+    let sockets = Sockets::obtain(&config.paths.runtime, mailer)?;
     let credential = open::credential()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     run_as.enter()?;
@@ -129,9 +132,11 @@ fn serve(
     let names = Names::start()?;
     let settings = Settings::resolve(config, &names)?;
     let key_file = if credential.is_some() { None } else { Some(config.key()) };
-    let (registry, keys) = open::registry_and_keys(config, credential, &mut lock, &syslog)?;
+    let posted = Arc::new(PostBell::default());
+    let (registry, keys) = open::registry_and_keys(config, credential, &mut lock, &syslog, &posted)?;
     let altered = registry.altered_log().map(|how| format!("the audit log was altered: {how}"));
-    let service = Service::new(registry, keys, names.clone(), Names::start()?, settings);
+    let service =
+        Service::new(registry, keys, names.clone(), Names::start()?, settings).with_post_bell(posted);
     let service = Arc::new(match key_file {
         Some(path) => service.with_key_file(path),
         None => service,
@@ -139,7 +144,8 @@ fn serve(
     let serving = Arc::clone(&service);
     let serve: Serve = Arc::new(move |peer, message, file| dispatch(&serving, peer, message, file));
     let login = Pool::start(Door::Login, sockets.login, &config.limits, Arc::clone(&serve))?;
-    let account = Pool::start(Door::Account, sockets.account, &config.limits, serve)?;
+    let account = Pool::start(Door::Account, sockets.account, &config.limits, Arc::clone(&serve))?;
+    let mail = sockets.mail.map(|mail| Pool::start(Door::Mail, mail, &config.limits, serve)).transpose()?;
     service.record_daemon(
         clock::now(),
         Reason::Ok,
@@ -159,8 +165,10 @@ fn serve(
     log::info!("ready");
     wait(arguments, config, signals, &service, &names);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    service.close_office();
     login.stop();
     account.stop();
+    mail.into_iter().for_each(Pool::stop);
     drop(upkeep);
     service.record_daemon(clock::now(), Reason::Ok, "stopped");
     announce_head(&service, &syslog);
@@ -198,8 +206,8 @@ fn reload(
 ) -> anyhow::Result<()> {
     let new = Config::read(&arguments.config, false)?;
     let settings = Settings::resolve(&new, names)?;
-    if (&new.user, &new.paths, &new.limits) != (&old.user, &old.paths, &old.limits) {
-        bail!("user, [paths] and [limits] change only when otpd is restarted");
+    if (&new.user, &new.paths, &new.limits, &new.mail) != (&old.user, &old.paths, &old.limits, &old.mail) {
+        bail!("user, [paths], [limits] and [mail] change only when otpd is restarted");
     }
     service.set_settings(settings);
     Ok(())

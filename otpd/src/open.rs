@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use anyhow::bail;
@@ -18,8 +19,10 @@ use crate::clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::keys::MasterKey;
+use crate::post_bell::PostBell;
 use crate::registry::Sqlite;
 use crate::registry::Unkeyed;
+use crate::registry::Written;
 use crate::state::Lock;
 
 /// The registry and the keys for it, both made if this state directory never had any.
@@ -31,6 +34,7 @@ pub fn registry_and_keys(
     credential: Option<MasterKey>,
     lock: &mut Lock,
     syslog: &Syslog,
+    posted: &Arc<PostBell>,
 ) -> anyhow::Result<(Sqlite, Keys)> {
     let path = config.registry();
     if lock.had_registry()? && is_missing(&path) {
@@ -55,7 +59,7 @@ pub fn registry_and_keys(
             Opened { keys, by_new: None }
         }
     };
-    let registry = start(registry, &opened.keys, &path, syslog)?;
+    let registry = start(registry, &opened.keys, &path, syslog, posted)?;
     let from_file = stored.is_some() && !has_credential;
     if let Some(name) = opened.by_new {
         forget_old(&registry, stored, &name)?;
@@ -163,12 +167,14 @@ pub(crate) fn registry(
         );
     }
     let registry = open(&path)?;
+    // Offline nobody delivers any.
+    let posted = Arc::default();
     let stored = registry.data_key()?.with_context(|| format!("{} has no data key", path.display()));
     let source = Source::of(credential, &config.key());
     match stored.and_then(|stored| open_stored(&stored, source?)) {
-        Ok(opened) => Ok((start(registry, &opened.keys, &path, syslog)?, None)),
+        Ok(opened) => Ok((start(registry, &opened.keys, &path, syslog, &posted)?, None)),
         Err(error) => {
-            let registry = registry.start_unchained(sink(syslog)).with_context(|| opening(&path))?;
+            let registry = registry.start_unchained(sink(syslog, &posted)).with_context(|| opening(&path))?;
             Ok((registry, Some(format!("{error:#}"))))
         }
     }
@@ -178,13 +184,22 @@ fn open(path: &Path) -> anyhow::Result<Unkeyed> {
     Sqlite::open(path).with_context(|| opening(path))
 }
 
-fn start(registry: Unkeyed, keys: &Keys, path: &Path, syslog: &Syslog) -> anyhow::Result<Sqlite> {
-    registry.start(keys.log(), sink(syslog)).with_context(|| opening(path))
+fn start(
+    registry: Unkeyed,
+    keys: &Keys,
+    path: &Path,
+    syslog: &Syslog,
+    posted: &Arc<PostBell>,
+) -> anyhow::Result<Sqlite> {
+    registry.start(keys.log(), sink(syslog, posted)).with_context(|| opening(path))
 }
 
-fn sink(syslog: &Syslog) -> Box<dyn Fn(&Event) + Send + Sync> {
-    let syslog = syslog.clone();
-    Box::new(move |event| syslog.event(event))
+fn sink(syslog: &Syslog, posted: &Arc<PostBell>) -> Box<dyn Fn(Written<'_>) + Send + Sync> {
+    let (syslog, posted) = (syslog.clone(), Arc::clone(posted));
+    Box::new(move |written| match written {
+        Written::Event(event) => syslog.event(event),
+        Written::Mail => posted.ring(),
+    })
 }
 
 fn opening(path: &Path) -> String {

@@ -13,6 +13,8 @@ pub enum Door {
     Login,
     /// account.sock.
     Account,
+    /// mail.sock.
+    Mail,
     /// The one connection of an otpd that `otpctl --offline` started.
     Offline,
 }

@@ -16,6 +16,8 @@ pub enum Role {
     Admin,
     /// A member of the administrators' group, on root's account.
     AdminOnRoot,
+    /// otpd-mail.
+    Mailer,
     /// Anybody else.
     Other,
 }
@@ -55,6 +57,14 @@ pub enum Request {
     Unlock,
     /// Make new recovery codes.
     Codes,
+    /// List secure emails.
+    Emails,
+    /// Mail a code to an address that is to be a secure email.
+    AddEmail,
+    /// Give that code.
+    ConfirmEmail,
+    /// Remove a secure email.
+    RemoveEmail,
     /// Retire everything.
     Reset,
     /// Make an enrol code.
@@ -81,6 +91,12 @@ pub enum Request {
     Prune,
     /// Forget what was noted while this box's clock was wrong.
     ClockReset,
+    /// How mails fare.
+    MailStatus,
+    /// Send a mail to see whether it arrives.
+    MailTest,
+    /// Take mails to deliver them.
+    Mail,
 }
 
 /// The account's state, as far as it matters.
@@ -137,13 +153,22 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
         Role::Owner => match (request, state) {
             // The two codes are the proof.
             (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm | Q::Resync, _) => Permit::Free,
+            // The code that was mailed is the proof.
+            (Q::Emails | Q::ConfirmEmail, _) => Permit::Free,
             (
-                Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock | Q::Codes,
-                State::Unprotected | State::Recovered,
-            ) => Permit::Free,
-            (Q::Begin | Q::Rename | Q::Unbind | Q::Off | Q::Unlock | Q::Codes, State::Protected) => {
-                Permit::OwnersCode
-            }
+                Q::Begin
+                | Q::Rename
+                | Q::Unbind
+                | Q::Off
+                | Q::Unlock
+                | Q::Codes
+                | Q::AddEmail
+                | Q::RemoveEmail,
+                state,
+            ) => match state {
+                State::Unprotected | State::Recovered => Permit::Free,
+                State::Protected => Permit::OwnersCode,
+            },
             (
                 Q::LoginForAnyone
                 | Q::Reset
@@ -158,13 +183,16 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::MasterKey
                 | Q::Adopt
                 | Q::Prune
-                | Q::ClockReset,
+                | Q::ClockReset
+                | Q::MailStatus
+                | Q::MailTest
+                | Q::Mail,
                 _,
             ) => Permit::Never,
         },
         Role::Admin => match request {
-            Q::Status | Q::Devices | Q::Accounts | Q::Doctor => Permit::Free,
-            Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit => Permit::AdminsCode,
+            Q::Status | Q::Devices | Q::Emails | Q::Accounts | Q::Doctor | Q::MailStatus => Permit::Free,
+            Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit | Q::MailTest => Permit::AdminsCode,
             Q::LoginForAnyone
             | Q::LoginOfOwn
             | Q::Begin
@@ -172,7 +200,11 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::Rename
             | Q::Resync
             | Q::Unbind
-            | Q::Codes => Permit::Never,
+            | Q::Codes
+            | Q::AddEmail
+            | Q::ConfirmEmail
+            | Q::RemoveEmail
+            | Q::Mail => Permit::Never,
             // Keys pass through these: not for a code that somebody may have taken. And whether the log is whole is
             // asked about administrators too.
             Q::Import | Q::Export | Q::Backup | Q::MasterKey | Q::Verify => Permit::Never,
@@ -182,7 +214,11 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             Q::ClockReset => Permit::Never,
         },
         Role::AdminOnRoot => match request {
-            Q::Status | Q::Devices => Permit::Free,
+            Q::Status | Q::Devices | Q::Emails => Permit::Free,
+            _ => Permit::Never,
+        },
+        Role::Mailer => match request {
+            Q::Mail => Permit::Free,
             _ => Permit::Never,
         },
         Role::Other => Permit::Never,
@@ -193,9 +229,16 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 6] =
-        [Role::Root, Role::RootOffline, Role::Owner, Role::Admin, Role::AdminOnRoot, Role::Other];
-    const REQUESTS: [Request; 25] = [
+    const ROLES: [Role; 7] = [
+        Role::Root,
+        Role::RootOffline,
+        Role::Owner,
+        Role::Admin,
+        Role::AdminOnRoot,
+        Role::Mailer,
+        Role::Other,
+    ];
+    const REQUESTS: [Request; 32] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -208,6 +251,10 @@ mod tests {
         Request::Off,
         Request::Unlock,
         Request::Codes,
+        Request::Emails,
+        Request::AddEmail,
+        Request::ConfirmEmail,
+        Request::RemoveEmail,
         Request::Reset,
         Request::EnrolCode,
         Request::Accounts,
@@ -221,6 +268,9 @@ mod tests {
         Request::Adopt,
         Request::Prune,
         Request::ClockReset,
+        Request::MailStatus,
+        Request::MailTest,
+        Request::Mail,
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
@@ -228,31 +278,38 @@ mod tests {
     #[test]
     fn the_whole_table_is_as_written_down() {
         const EXPECTED: &str = "\
-            LoginForAnyone FFF --- --- --- --- ---
-            LoginOfOwn     --- --- FFF --- --- ---
-            Status         FFF FFF FFF FFF FFF ---
-            Devices        FFF FFF FFF FFF FFF ---
-            Begin          FFF --- FcF --- --- ---
-            Confirm        FFF --- FFF --- --- ---
-            Rename         FFF --- FcF --- --- ---
-            Resync         FFF --- FFF --- --- ---
-            Unbind         FFF --- FcF --- --- ---
-            Off            FFF FFF FcF aaa --- ---
-            Unlock         FFF FFF FcF aaa --- ---
-            Codes          FFF --- FcF --- --- ---
-            Reset          FFF FFF --- aaa --- ---
-            EnrolCode      FFF --- --- aaa --- ---
-            Accounts       FFF FFF --- FFF --- ---
-            Audit          FFF FFF --- aaa --- ---
-            Verify         FFF FFF --- --- --- ---
-            Doctor         FFF --- --- FFF --- ---
-            Import         FFF --- --- --- --- ---
-            Export         FFF --- --- --- --- ---
-            Backup         FFF --- --- --- --- ---
-            MasterKey      FFF --- --- --- --- ---
-            Adopt          FFF --- --- --- --- ---
-            Prune          FFF --- --- --- --- ---
-            ClockReset     FFF --- --- --- --- ---";
+            LoginForAnyone FFF --- --- --- --- --- ---
+            LoginOfOwn     --- --- FFF --- --- --- ---
+            Status         FFF FFF FFF FFF FFF --- ---
+            Devices        FFF FFF FFF FFF FFF --- ---
+            Begin          FFF --- FcF --- --- --- ---
+            Confirm        FFF --- FFF --- --- --- ---
+            Rename         FFF --- FcF --- --- --- ---
+            Resync         FFF --- FFF --- --- --- ---
+            Unbind         FFF --- FcF --- --- --- ---
+            Off            FFF FFF FcF aaa --- --- ---
+            Unlock         FFF FFF FcF aaa --- --- ---
+            Codes          FFF --- FcF --- --- --- ---
+            Emails         FFF --- FFF FFF FFF --- ---
+            AddEmail       FFF --- FcF --- --- --- ---
+            ConfirmEmail   FFF --- FFF --- --- --- ---
+            RemoveEmail    FFF --- FcF --- --- --- ---
+            Reset          FFF FFF --- aaa --- --- ---
+            EnrolCode      FFF --- --- aaa --- --- ---
+            Accounts       FFF FFF --- FFF --- --- ---
+            Audit          FFF FFF --- aaa --- --- ---
+            Verify         FFF FFF --- --- --- --- ---
+            Doctor         FFF --- --- FFF --- --- ---
+            Import         FFF --- --- --- --- --- ---
+            Export         FFF --- --- --- --- --- ---
+            Backup         FFF --- --- --- --- --- ---
+            MasterKey      FFF --- --- --- --- --- ---
+            Adopt          FFF --- --- --- --- --- ---
+            Prune          FFF --- --- --- --- --- ---
+            ClockReset     FFF --- --- --- --- --- ---
+            MailStatus     FFF --- --- FFF --- --- ---
+            MailTest       FFF --- --- aaa --- --- ---
+            Mail           FFF --- --- --- --- FFF ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

@@ -11,14 +11,14 @@ use nix::unistd::Uid;
 
 use crate::names::Database;
 
-/// Makes room for every connection that the limits allow on both sockets, and for files. Before privileges are
+/// Makes room for every connection that the limits allow on all sockets, and for files. Before privileges are
 /// dropped: a hard limit can be raised by root alone.
 ///
 /// # Errors
 /// The system does not grant that many; then the limits must be lowered, or users could take the descriptors that
 /// logins need.
 pub fn make_room(connections: u16) -> anyhow::Result<()> {
-    let needed = u64::from(connections).saturating_mul(2).saturating_add(OTHER_FILES);
+    let needed = u64::from(connections).saturating_mul(3).saturating_add(OTHER_FILES);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("getrlimit")?;
     if soft >= needed {
         return Ok(());

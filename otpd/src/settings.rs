@@ -6,12 +6,18 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::bail;
 use otpd_core::policy::Ask;
+use otpd_core::policy::Grants;
 use otpd_core::policy::Policy;
+use otpd_core::policy::RecoveryPolicy;
+use otpd_core::policy::RequireEmail;
 use otpd_core::time::UnixTime;
 
 use crate::config::AskKey;
 use crate::config::Config;
+use crate::config::GrantsKey;
 use crate::config::NEVER_ASKING;
+use crate::config::Recovery;
+use crate::config::RequireEmailKey;
 use crate::names::Groups;
 use crate::names::Names;
 
@@ -28,6 +34,10 @@ pub struct Settings {
     pub say_why: bool,
     /// How long events stay in the audit log.
     pub keep_events: Duration,
+    /// Ways back in.
+    pub recovery: RecoveryPolicy,
+    /// The user that otpd-mail runs as; none if there is no such user.
+    pub mailer: Option<u32>,
 }
 
 impl Settings {
@@ -59,6 +69,8 @@ impl Settings {
             issuer: issuer(&config.issuer)?,
             say_why: config.login.say_why,
             keep_events: Duration::from_secs(u64::from(config.audit.keep_days).saturating_mul(86_400)),
+            recovery: recovery(&config.recovery),
+            mailer: mailer(config, names)?,
         })
     }
 }
@@ -85,6 +97,29 @@ fn date(text: &str) -> anyhow::Result<Option<UnixTime>> {
     let date: jiff::civil::Date = text.parse().context("policy.grace_until: a date is YYYY-MM-DD")?;
     let midnight = date.to_zoned(jiff::tz::TimeZone::system()).context("policy.grace_until")?;
     Ok(Some(UnixTime(midnight.timestamp().as_second())))
+}
+
+fn recovery(keys: &Recovery) -> RecoveryPolicy {
+    RecoveryPolicy {
+        grants: match keys.grants {
+            GrantsKey::Login => Grants::Login,
+            GrantsKey::Rebind => Grants::Rebind,
+        },
+        services: keys.services.clone(),
+        require_email: match keys.require_email {
+            RequireEmailKey::IfMailWorks => RequireEmail::IfMailWorks,
+            RequireEmailKey::Always => RequireEmail::Always,
+            RequireEmailKey::Never => RequireEmail::Never,
+        },
+        hold: Duration::from_secs(u64::from(keys.hold_hours).saturating_mul(3600)),
+    }
+}
+
+fn mailer(config: &Config, names: &Names) -> anyhow::Result<Option<u32>> {
+    let user = &config.mail.user;
+    let found =
+        names.by_name(user, Groups::default()).with_context(|| format!("mail.user: looking up {user:?}"))?;
+    Ok(found.map(|person| person.identity.uid.as_u32()))
 }
 
 fn services(config: &Config) -> BTreeMap<String, Ask> {

@@ -1,6 +1,6 @@
 //! What is done now and then, off every login's path: old events leave the audit log and its head goes to syslog,
 //! decided imports are completed if whoever began them is gone, what was dropped is swept away, and the clocks of devices
-//! are compared with this box's.
+//! are compared with this box's. And owners are told of logins that stopped at the code.
 
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -22,10 +22,10 @@ use crate::audit::Syslog;
 use crate::clock;
 use crate::service::Service;
 
-/// The thread. Dropped, it ends between two steps.
+/// The threads. Dropped, they end between two steps.
 pub struct Upkeep {
     bell: Arc<Bell>,
-    thread: Option<thread::JoinHandle<()>>,
+    threads: Vec<thread::JoinHandle<()>>,
 }
 
 /// Wakes the thread.
@@ -48,6 +48,7 @@ impl Upkeep {
     /// No thread can be started.
     pub fn start<R: Registry>(service: Arc<Service<R>>, syslog: Syslog) -> std::io::Result<Self> {
         let bell = Arc::clone(service.bell());
+        let watching = Arc::clone(&service);
         let work = move || {
             let bell = service.bell();
             // Of what is found at start, whoever began it is gone.
@@ -62,8 +63,10 @@ impl Upkeep {
                 }
             }
         };
-        let thread = thread::Builder::new().name("upkeep".into()).stack_size(STACK).spawn(work)?;
-        Ok(Self { bell, thread: Some(thread) })
+        let start = |name: &str| thread::Builder::new().name(name.into()).stack_size(STACK);
+        let threads =
+            vec![start("upkeep").spawn(work)?, start("vigil").spawn(move || keep_vigil(&watching))?];
+        Ok(Self { bell, threads })
     }
 }
 
@@ -102,7 +105,7 @@ impl Drop for Upkeep {
     fn drop(&mut self) {
         self.bell.state().stopping = true;
         self.bell.rung.notify_all();
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -156,6 +159,15 @@ fn prune<R: Registry>(service: &Service<R>, bell: &Bell) {
     }
 }
 
+/// Looks for logins that were asked for a code and have given none.
+fn keep_vigil<R: Registry>(service: &Service<R>) {
+    while !service.bell().stops_within(VIGIL) {
+        if let Err(error) = service.tell_of_missing_codes(clock::now(), clock::monotonic()) {
+            log::warn!("owners could not be told of missing codes: {error}");
+        }
+    }
+}
+
 fn compare_clocks<R: Registry>(service: &Service<R>) {
     if let Err(error) = service.compare_clocks(clock::now(), clock::is_synchronised()) {
         log::warn!("the clocks of devices cannot be compared: {error}");
@@ -203,6 +215,7 @@ fn complete<R: Registry>(service: &Service<R>, bell: &Bell, import: ImportId) ->
 const AT_ONCE: u32 = 100;
 const BREATH: Duration = Duration::from_millis(10);
 const EACH: Duration = Duration::from_secs(3600);
+const VIGIL: Duration = Duration::from_secs(30);
 /// So long somebody who is at it may take for their next step.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// SQLite runs on it.

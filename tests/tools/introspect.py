@@ -163,6 +163,31 @@ def rotate(admin):
         Checked.passed = None
 
 
+def mails(account, admin, mail, user):
+    """What root takes out of the outbox in the place of otpd-mail."""
+    mailer = {"instance": "introspect", "transport": "by hand"}
+    refused = error_of(account.AddEmail, user=user, address="jane@example.org")
+    assert refused.parameters()["reason"] == "no_mail", refused
+    assert "message" not in mail.Claim(mailer=mailer, wait=0)
+    assert account.AddEmail(user=user, address="jane@example.org", language="zh_CN.UTF-8")["email"]["state"] == "pending"
+    message = mail.Claim(mailer=mailer)["message"]
+    assert (message["kind"], message["to"], message["language"]) == ("confirm", "jane@example.org", "zh_CN"), message
+    mail.Done(message["id"], "later", "451 try again")
+    assert admin.MailStatus()["last_trouble"]["answer"] == "451 try again"
+    assert account.ConfirmEmail(user=user, code=message["code"])["email"]["state"] == "confirmed"
+    notice = mail.Claim(mailer=mailer)["message"]
+    assert (notice["kind"], notice["notice"]) == ("notice", "email_added"), notice
+    mail.Done(notice["id"], "failed", "550 nobody here", "ask for another address")
+    assert error_of(mail.Done, notice["id"], "delivered", "").error() == "org.otpd.Mail.Refused"
+    assert admin.MailStatus()["given_up"][0]["answer"] == "550 nobody here"
+    assert account.Emails(user=user)["emails"][0]["address"] == "jane@example.org"
+    test = admin.MailTest(address="postmaster@example.org")["id"]
+    assert mail.Claim(mailer=mailer)["message"]["id"] == test
+    mail.Done(test, "delivered", "250 OK")
+    assert admin.MailStatus(id=test)["test"]["outcome"] == "delivered"
+    assert account.RemoveEmail(user=user, email="1")["remaining"] == 0
+
+
 def remove_user(user):
     """In place: the file may be mounted over /etc/passwd."""
     with open("/etc/passwd", "r+") as passwd:
@@ -205,6 +230,13 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     nobodys = error_of(service.GetInterfaceDescription, "org.otpd.Account")
     assert isinstance(nobodys, varlink.InterfaceNotFound), nobodys
     account, admin, key = administer(client, user)
+    with varlink.Client(account_address.replace("account.sock", "mail.sock")) as mail_client:
+        mail_client.handler = Checked
+        name = "org.otpd.Mail"
+        described[name] = mail_client.open("org.varlink.service").GetInterfaceDescription(name)["description"]
+        interfaces[name] = varlink.Interface(described[name])
+        probe(mail_client.open(name))
+        mails(account, admin, mail_client.open(name), user)
     carry_over(admin, user, key)
     back_up(admin)
     rotate(admin)

@@ -8,7 +8,9 @@ use crate::device::DeviceId;
 use crate::device::SealedKey;
 use crate::device::State;
 use crate::device::Use;
-use crate::enrol::Enrolment;
+use crate::emails::Emails;
+use crate::mailed::MailedCodes;
+use crate::mailed::Postage;
 use crate::mark::Mark;
 use crate::name::DeviceName;
 use crate::name::Identity;
@@ -20,6 +22,7 @@ use crate::throttle::Throttle;
 use crate::time::Step;
 use crate::time::UnixTime;
 use crate::totp::Parameters;
+use crate::waiting::Waiting;
 
 /// The row's number in the registry, never used again; keys are sealed to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,14 +46,22 @@ pub struct Account {
     pub grace_since: Option<UnixTime>,
     /// When the owner last proved themselves as an administrator; they act on the strength of it for 10 minutes.
     pub stepped_up: Option<UnixTime>,
-    /// Something the owner must be told at the next login.
+    /// What the owner must be told at the next login, a line each, newest last; see [`Account::tell`].
     pub announce: Option<String>,
     /// The recovery codes.
     pub recovery: Sheet,
     /// The enrol code that waits for its user.
-    pub enrolment: Option<Enrolment>,
+    pub enrolment: Option<Waiting>,
     /// When a recovery code let somebody in, until a new device is proven.
     pub recovered: Option<UnixTime>,
+    /// The secure emails.
+    pub emails: Emails,
+    /// The mailed codes that are good.
+    pub mailed: MailedCodes,
+    /// The language of mails, as the owner's system names it ("zh_CN").
+    pub language: Option<String>,
+    /// When the owner was last told of what strangers can cause.
+    pub warned: Option<UnixTime>,
 }
 
 /// What each lane remembers.
@@ -66,6 +77,7 @@ struct Lanes {
 struct Place {
     throttle: Throttle,
     refusal: Option<Refusal>,
+    postage: Postage,
 }
 
 /// Why the last code of a lane was refused, for the next prompt.
@@ -116,6 +128,10 @@ impl Account {
     pub const SOURCES: usize = 16;
     /// How long an address stays known.
     pub const SOURCE_FOR: Duration = Duration::from_secs(30 * 86_400);
+    /// The most lines for the next login.
+    pub const LINES: usize = 5;
+    /// How often the owner is told of what strangers can cause.
+    pub const WARN_EACH: Duration = Duration::from_secs(86_400);
     /// How long a recovery login stands for a code of a device when devices are bound and removed.
     pub const REBIND_FOR: Duration = Duration::from_secs(1800);
 
@@ -135,6 +151,10 @@ impl Account {
             recovery: Sheet::default(),
             enrolment: None,
             recovered: None,
+            emails: Emails::default(),
+            mailed: MailedCodes::default(),
+            language: None,
+            warned: None,
         }
     }
 
@@ -166,6 +186,42 @@ impl Account {
         &mut self.place_mut(lane).throttle
     }
 
+    /// What was mailed and tried in a lane.
+    #[must_use]
+    pub fn postage(&self, lane: Lane) -> &Postage {
+        &self.place(lane).postage
+    }
+
+    /// The same, to change it.
+    pub fn postage_mut(&mut self, lane: Lane) -> &mut Postage {
+        &mut self.place_mut(lane).postage
+    }
+
+    /// Forgets wrong codes of a lane, after a right one.
+    pub fn clear_lane(&mut self, lane: Lane) {
+        let place = self.place_mut(lane);
+        place.throttle.clear();
+        place.refusal = None;
+        place.postage.succeed();
+    }
+
+    /// Leaves word for the owner's next login, beside what is to be told already.
+    pub fn tell(&mut self, line: &str) {
+        let told = self.announce.take().unwrap_or_default();
+        let mut lines: Vec<&str> = told.lines().chain([line]).collect();
+        lines.drain(..lines.len().saturating_sub(Self::LINES));
+        self.announce = Some(lines.join("\n"));
+    }
+
+    /// Whether the owner may be told once more of what strangers can cause: once a day. Notes it.
+    pub fn may_warn(&mut self, now: UnixTime) -> bool {
+        let is_due = self.warned.is_none_or(|at| at > now || now.since(at) >= Self::WARN_EACH);
+        if is_due {
+            self.warned = Some(now);
+        }
+        is_due
+    }
+
     /// What the next prompt of a lane should explain.
     #[must_use]
     pub fn refusal(&self, lane: Lane) -> Option<Refusal> {
@@ -195,16 +251,24 @@ impl Account {
 
     /// Uses up the enrol code that waits, or counts a wrong one. Returns whether it was right.
     pub fn enrol(&mut self, mark: Mark, now: UnixTime) -> bool {
-        let Some(enrolment) = self.enrolment.as_mut().filter(|enrolment| enrolment.waits(now)) else {
-            self.enrolment = None;
+        let right = self.enrolment.as_mut().is_some_and(|waiting| waiting.is(mark, now));
+        self.enrolment = self.enrolment.filter(|waiting| !right && waiting.expires > now);
+        right
+    }
+
+    /// Uses up a mailed code, or counts a wrong one in its lane. Returns whether it was right. From then on the account is
+    /// to be bound anew.
+    pub fn recover_by_mail(&mut self, mark: Mark, lane: Lane, now: UnixTime) -> bool {
+        if self.mailed.good_until(now).is_none() || !self.postage(lane).may_try(now) {
             return false;
-        };
-        if enrolment.mark.is(mark) {
-            self.enrolment = None;
-            return true;
         }
-        enrolment.tries = enrolment.tries.saturating_add(1);
-        false
+        let right = self.mailed.spend(mark, now);
+        if right {
+            self.recovered = Some(now);
+        } else {
+            self.postage_mut(lane).fail(now);
+        }
+        right
     }
 
     /// Whether a recovery login is so recent that it stands for a code of a device.
@@ -322,6 +386,7 @@ impl Account {
         self.device_mut(id)?.state = State::Active { since: now };
         self.recovered = None;
         self.enrolment = None;
+        self.mailed = MailedCodes::default();
         if first {
             self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
         }
@@ -367,7 +432,7 @@ impl Account {
         forgetful.collect()
     }
 
-    /// Retires every device, voids the recovery codes and forgets the throttle. Returns how many were active.
+    /// Retires every device, voids the recovery codes and mailed codes, and forgets the throttle. Returns how many were active.
     pub fn retire_all(&mut self, now: UnixTime, by: &str) -> u32 {
         let active = u32::try_from(self.active().count()).unwrap_or(u32::MAX);
         self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
@@ -378,6 +443,7 @@ impl Account {
         self.recovery = Sheet::default();
         self.recovered = None;
         self.enrolment = None;
+        self.mailed = MailedCodes::default();
         active
     }
 

@@ -111,8 +111,7 @@ pub fn check<O: Opener>(
                     device.spend(step, now);
                 }
             }
-            account.lane_mut(lane).clear();
-            account.set_refusal(lane, None);
+            account.clear_lane(lane);
         }
         // A spent code tells a guesser nothing new, and its owner types it in good faith: not counted.
         Verdict::Used { .. } => account.set_refusal(lane, Some(Refusal { at: now, spent: true })),
@@ -161,8 +160,7 @@ pub fn resync<O: Opener>(
     if let Some(device) = account.device_mut(id) {
         device.set_right(reached, now);
     }
-    account.lane_mut(lane).clear();
-    account.set_refusal(lane, None);
+    account.clear_lane(lane);
     Ok(Resync::Done { moved })
 }
 

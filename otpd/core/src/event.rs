@@ -53,6 +53,18 @@ pub enum Kind {
     Clock,
     /// What was noted while this box's clock was wrong was forgotten.
     ClockReset,
+    /// A code was to be mailed for a login.
+    MailCode,
+    /// A secure email was added, or was to be.
+    EmailAdd,
+    /// A code proved that a secure email is read.
+    EmailConfirm,
+    /// A secure email was removed.
+    EmailRemove,
+    /// A mail was given up, or sent to see whether it arrives.
+    Mail,
+    /// A password was right, and no code came after it.
+    NoCode,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -85,6 +97,12 @@ impl Kind {
             Self::Prune => "prune",
             Self::Clock => "clock",
             Self::ClockReset => "clock_reset",
+            Self::MailCode => "mail_code",
+            Self::EmailAdd => "email_add",
+            Self::EmailConfirm => "email_confirm",
+            Self::EmailRemove => "email_remove",
+            Self::Mail => "mail",
+            Self::NoCode => "no_code",
             Self::Daemon => "daemon",
         }
     }
@@ -202,6 +220,30 @@ pub enum Reason {
     LogAltered,
     /// No head of the audit log, or one from before its beginning.
     BadHead,
+    /// Not an address that mail can be sent to.
+    BadAddress,
+    /// The address is a secure email of the account already.
+    AddressInUse,
+    /// The account has no such secure email.
+    NoSuchEmail,
+    /// Two secure emails are enough.
+    TooManyEmails,
+    /// A secure email is needed first, or the last one must stay.
+    EmailNeeded,
+    /// This box cannot send mail.
+    NoMail,
+    /// So many mails were sent that the next one has to wait.
+    TooManyMails,
+    /// No such mail is waiting.
+    NoSuchMail,
+    /// No server takes the mail.
+    MailRefused,
+    /// The mail came past its use.
+    MailExpired,
+    /// Recovery is not possible at this service.
+    RecoveryElsewhere,
+    /// Right, but by policy it opens only the binding of a new device.
+    RebindOnly,
 }
 
 impl Reason {
@@ -252,6 +294,18 @@ impl Reason {
             Self::NoRoom => "no_room",
             Self::LogAltered => "log_altered",
             Self::BadHead => "bad_head",
+            Self::BadAddress => "bad_address",
+            Self::AddressInUse => "address_in_use",
+            Self::NoSuchEmail => "no_such_email",
+            Self::TooManyEmails => "too_many_emails",
+            Self::EmailNeeded => "email_needed",
+            Self::NoMail => "no_mail",
+            Self::TooManyMails => "too_many_mails",
+            Self::NoSuchMail => "no_such_mail",
+            Self::MailRefused => "mail_refused",
+            Self::MailExpired => "mail_expired",
+            Self::RecoveryElsewhere => "recovery_elsewhere",
+            Self::RebindOnly => "rebind_only",
         }
     }
 }

@@ -7,27 +7,33 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod account;
+pub mod address;
 pub mod chain;
 pub mod check;
 pub mod clocks;
 pub mod code;
 mod crockford;
 pub mod device;
-pub mod enrol;
+pub mod emails;
 pub mod event;
 pub mod import;
 pub mod key;
+pub mod mailed;
 pub mod mark;
 pub mod name;
+pub mod notice;
 pub mod otpauth;
+pub mod outbox;
 pub mod policy;
 pub mod recovery;
 pub mod registry;
+pub mod short_code;
 pub mod source;
 pub mod staging;
 pub mod throttle;
 pub mod time;
 pub mod totp;
+pub mod waiting;
 
 // Linked for their `zeroize` feature alone, which totp-rs does not ask for: its HMAC states are wiped then.
 use sha1 as _;

@@ -117,7 +117,7 @@ impl fmt::Display for DeviceName {
 }
 
 /// Who somebody is: number and canonical name, resolved together once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The number.
     pub uid: Uid,

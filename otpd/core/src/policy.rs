@@ -24,6 +24,58 @@ pub struct Policy {
     pub services: BTreeMap<String, Ask>,
 }
 
+/// What somebody without a device can do, and what they must have set up before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryPolicy {
+    /// What a recovery code and a mailed code open.
+    pub grants: Grants,
+    /// The services that take them; none: all.
+    pub services: Vec<String>,
+    /// Whether an account needs a secure email.
+    pub require_email: RequireEmail,
+    /// How long a secure email that is not the first waits before it recovers.
+    pub hold: Duration,
+}
+
+/// What a recovery code and a mailed code open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grants {
+    /// The login, and for a while the binding of a new device.
+    Login,
+    /// The binding alone: in a session that is open already.
+    Rebind,
+}
+
+/// Whether an account needs a secure email before its first device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequireEmail {
+    /// Unless this box cannot send mail.
+    IfMailWorks,
+    /// Without one there is no protection.
+    Always,
+    /// It is the user's own choice.
+    Never,
+}
+
+impl Default for RecoveryPolicy {
+    fn default() -> Self {
+        Self {
+            grants: Grants::Login,
+            services: Vec::new(),
+            require_email: RequireEmail::IfMailWorks,
+            hold: Duration::from_secs(86_400),
+        }
+    }
+}
+
+impl RecoveryPolicy {
+    /// Whether a service takes recovery codes and mailed codes.
+    #[must_use]
+    pub fn opens(&self, service: &str) -> bool {
+        self.services.is_empty() || self.services.iter().any(|listed| listed == service)
+    }
+}
+
 /// Whether a service asks for codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
@@ -132,6 +184,14 @@ mod tests {
         assert!(!graced.standing("alice", &[100], None, NOW).is_demanded(NOW));
         let over = Some(UnixTime(NOW.0 - 30 * 86_400));
         assert!(graced.standing("alice", &[100], over, NOW.plus(DAY * 3)).is_demanded(NOW.plus(DAY * 3)));
+    }
+
+    #[test]
+    fn recovery_opens_every_service_or_those_that_are_listed() {
+        let mut policy = RecoveryPolicy::default();
+        assert!(policy.opens("sshd") && policy.opens(""));
+        policy.services = vec!["sshd".into()];
+        assert!(policy.opens("sshd") && !policy.opens("ssh") && !policy.opens("sudo"));
     }
 
     #[test]

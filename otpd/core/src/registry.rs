@@ -13,19 +13,34 @@ use crate::event::Event;
 use crate::name::AccountName;
 use crate::name::Identity;
 use crate::name::Uid;
+use crate::outbox::Due;
+use crate::outbox::Fate;
+use crate::outbox::Mail;
+use crate::outbox::MailId;
+use crate::outbox::Overview;
 use crate::staging::ImportId;
 use crate::staging::Progress;
 use crate::staging::Staged;
 use crate::time::UnixTime;
 
-/// Events of one change, committed with it.
+/// Events and mails of one change, committed with it.
 #[derive(Debug, Default)]
-pub struct Journal(pub Vec<Event>);
+pub struct Journal {
+    /// For the audit log.
+    pub events: Vec<Event>,
+    /// For the outbox.
+    pub mails: Vec<Mail>,
+}
 
 impl Journal {
     /// Adds an event.
     pub fn record(&mut self, event: Event) {
-        self.0.push(event);
+        self.events.push(event);
+    }
+
+    /// Adds a mail.
+    pub fn post(&mut self, mail: Mail) {
+        self.mails.push(mail);
     }
 }
 
@@ -217,6 +232,43 @@ pub trait Registry: Send + Sync + 'static {
     /// Records an event with the next commit, without waiting for it: for what lets somebody by, which must not fail
     /// because a log cannot be written. Returns whether there was room for it.
     fn record_soon(&self, event: Event) -> bool;
+
+    /// Puts a mail into the outbox that is about no account, with `event`.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn post(&self, mail: Mail, event: Event) -> Result<(), RegistryError>;
+
+    /// The mail that is due first, leaving out these: codes go before notices. One whose time is over is due too, to be
+    /// given up.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn due_mail(&self, now: UnixTime, except: &[MailId]) -> Result<Option<Due>, RegistryError>;
+
+    /// A mail that waits.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn mail(&self, id: MailId) -> Result<Option<Due>, RegistryError>;
+
+    /// When the next mail is due.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn next_mail(&self) -> Result<Option<UnixTime>, RegistryError>;
+
+    /// Writes down what became of a mail. Returns whether it was there; if not, nothing changed.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn settle_mail(&self, id: MailId, fate: Fate, event: Option<Event>) -> Result<bool, RegistryError>;
+
+    /// What waits in the outbox, and what was given up.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn outbox(&self) -> Result<Overview, RegistryError>;
 
     /// Retires everything that is bound to the name and frees name and uid for a new account. What another name has
     /// under this uid stays bound, but matches nobody until it is detached itself. Returns how many devices were

@@ -5,6 +5,22 @@ use serde::Serialize;
 
 use crate::Secret;
 
+mod email;
+
+pub use email::ADD_EMAIL;
+pub use email::AddEmailParameters;
+pub use email::CONFIRM_EMAIL;
+pub use email::ConfirmEmailParameters;
+pub use email::EMAILS;
+pub use email::Email;
+pub use email::EmailAdded;
+pub use email::EmailConfirmed;
+pub use email::EmailRemoved;
+pub use email::Emails;
+pub use email::EmailsParameters;
+pub use email::REMOVE_EMAIL;
+pub use email::RemoveEmailParameters;
+
 /// The interface's name.
 pub const INTERFACE: &str = "org.otpd.Account";
 /// State of an account.
@@ -126,6 +142,15 @@ pub struct Status {
     /// After a login by a recovery code, until a new device is proven: until then changes need no code, Unix seconds.
     #[serde(default)]
     pub rebind_until: Option<i64>,
+    /// Secure emails.
+    #[serde(default)]
+    pub emails: Vec<Email>,
+    /// Why this box cannot send mail, so that no code can come by it.
+    #[serde(default)]
+    pub mail_problem: Option<String>,
+    /// What happened to the account that no login has told yet, a line each, oldest first.
+    #[serde(default)]
+    pub news: Vec<String>,
     /// This box's clock, Unix seconds.
     pub now: i64,
     /// Whether the kernel says its clock follows a source; absent if it does not say.

@@ -6,6 +6,17 @@ use serde::Serialize;
 
 use crate::Secret;
 
+mod mail;
+
+pub use mail::MAIL_STATUS;
+pub use mail::MAIL_TEST;
+pub use mail::MailGivenUp;
+pub use mail::MailStatus;
+pub use mail::MailStatusParameters;
+pub use mail::MailTestParameters;
+pub use mail::MailTested;
+pub use mail::MailTry;
+
 /// The interface's name.
 pub const INTERFACE: &str = "org.otpd.Admin";
 /// Accounts by name.

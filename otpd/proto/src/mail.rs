@@ -128,3 +128,7 @@ pub struct DoneParameters {
     /// What to change.
     pub advice: Option<String>,
 }
+
+/// Result of `Done`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Settled {}

@@ -179,6 +179,9 @@ fn the_account_interface_is_its_types() {
         lanes: vec![lane.clone()],
         recovery_codes: vec![1],
         rebind_until: Some(1),
+        emails: vec![],
+        mail_problem: Some(text()),
+        news: vec![],
         now: 1,
         clock_synchronised: Some(true),
         warnings: vec![text()],
@@ -192,6 +195,10 @@ fn the_account_interface_is_its_types() {
         now: 1,
         clock_synchronised: Some(true),
     };
+    let email =
+        account::Email { id: 1, address: text(), state: text(), added: 1, recovers: Some(1), until: Some(1) };
+    let add = account::AddEmailParameters { user: None, address: text(), language: None, code: None };
+    let remove = account::RemoveEmailParameters { user: None, email: text(), code: None };
     let begun = account::Begun { device: 1, name: text(), key: secret(), uri: secret(), expires: 1 };
     let rename = account::RenameParameters { user: None, device: text(), name: text(), code: None };
     let unbind = account::UnbindParameters { user: None, device: text(), code: None };
@@ -228,6 +235,15 @@ fn the_account_interface_is_its_types() {
             ("Off)", keys(&account::TurnedOff { retired: 1 })),
             ("Unlock(", keys(&account::ProofParameters::default())),
             ("Unlock)", keys(&account::Unlocked { opened: vec![] })),
+            ("Email", keys(&email)),
+            ("Emails(", keys(&account::EmailsParameters::default())),
+            ("Emails)", keys(&account::Emails { emails: vec![], mail_problem: Some(text()) })),
+            ("AddEmail(", keys(&add)),
+            ("AddEmail)", keys(&account::EmailAdded { email: email.clone() })),
+            ("ConfirmEmail(", keys(&account::ConfirmEmailParameters { user: None, code: secret() })),
+            ("ConfirmEmail)", keys(&account::EmailConfirmed { email: email.clone() })),
+            ("RemoveEmail(", keys(&remove)),
+            ("RemoveEmail)", keys(&account::EmailRemoved { email: email.clone(), remaining: 1 })),
             ("NewCodes(", keys(&account::ProofParameters::default())),
             ("NewCodes)", keys(&account::RecoveryCodes { codes: vec![] })),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
@@ -302,6 +318,19 @@ fn the_admin_interface_is_its_types() {
     };
     let import = keys(&admin::ImportParameters { import: 1 });
     let size = keys(&admin::ImportSize { devices: 1, accounts: 1 });
+    let mail_try = admin::MailTry { at: 1, outcome: text(), answer: text(), advice: Some(text()) };
+    let given_up = admin::MailGivenUp { kind: text(), at: 1, tries: 1, answer: text() };
+    let test = admin::MailTestParameters { address: text(), language: Some(text()), code: Some(secret()) };
+    let mail_status = admin::MailStatus {
+        transport: Some(text()),
+        problem: Some(text()),
+        waiting: 1,
+        oldest: Some(1),
+        last_delivered: Some(mail_try.clone()),
+        last_trouble: Some(mail_try.clone()),
+        given_up: vec![],
+        test: Some(mail_try.clone()),
+    };
     let tested = admin::Check { check: text(), verdict: text(), say: text() };
     check(
         admin::INTERFACE,
@@ -351,6 +380,12 @@ fn the_admin_interface_is_its_types() {
             ("RotateKey)", keys(&admin::KeyRotated { key: Some(text()) })),
             ("Backup(", keys(&admin::BackupParameters::default())),
             ("Backup)", keys(&admin::BackedUp { taken: 1, accounts: 1, devices: 1 })),
+            ("MailTry", keys(&mail_try)),
+            ("MailGivenUp", keys(&given_up)),
+            ("MailTest(", keys(&test)),
+            ("MailTest)", keys(&admin::MailTested { id: text() })),
+            ("MailStatus(", keys(&admin::MailStatusParameters { id: Some(text()) })),
+            ("MailStatus)", keys(&mail_status)),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],
@@ -414,7 +449,7 @@ fn the_mail_interface_is_its_types() {
             ("Claim(", keys(&mail::ClaimParameters { mailer: mailer(), wait: Some(1) })),
             ("Claim)", keys(&mail::Claimed { message: None })),
             ("Done(", keys(&done)),
-            ("Done)", BTreeSet::new()),
+            ("Done)", keys(&mail::Settled {})),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],

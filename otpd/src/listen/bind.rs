@@ -15,27 +15,34 @@ use anyhow::Context;
 use anyhow::bail;
 use nix::sys::stat::Mode;
 use nix::sys::stat::umask;
+use nix::unistd::Uid;
 
-/// The two listening sockets.
+/// The listening sockets.
 pub struct Sockets {
     /// login.sock.
     pub login: UnixListener,
     /// account.sock.
     pub account: UnixListener,
+    /// mail.sock, unless systemd passed the others without it: then nothing is mailed.
+    pub mail: Option<UnixListener>,
 }
 
 impl Sockets {
-    /// Takes the sockets from systemd if it passed any, else binds them in `runtime`.
+    /// Takes the sockets from systemd if it passed any, else binds them in `runtime`; `mailer` is the user of otpd-mail, if
+    /// there is one.
     ///
     /// # Errors
     /// A socket is missing, the directory is not safe, or another otpd answers there.
-    pub fn obtain(runtime: &Path) -> anyhow::Result<Self> {
+    pub fn obtain(runtime: &Path, mailer: Option<Uid>) -> anyhow::Result<Self> {
         let sockets = match Self::adopt()? {
             Some(sockets) => sockets,
-            None => Self::bind(runtime)?,
+            None => Self::bind(runtime, mailer)?,
         };
         sockets.login.set_nonblocking(true).context("login.sock")?;
         sockets.account.set_nonblocking(true).context("account.sock")?;
+        if let Some(mail) = &sockets.mail {
+            mail.set_nonblocking(true).context("mail.sock")?;
+        }
         Ok(sockets)
     }
 
@@ -43,7 +50,7 @@ impl Sockets {
     #[expect(unsafe_code, reason = "descriptors passed by systemd are bare numbers")]
     fn adopt() -> anyhow::Result<Option<Self>> {
         let numbers = sd_notify::listen_fds().context("reading LISTEN_FDS")?;
-        let (mut login, mut account) = (None, None);
+        let (mut login, mut account, mut mail) = (None, None, None);
         let mut any = false;
         for number in numbers {
             any = true;
@@ -56,25 +63,31 @@ impl Sockets {
             match name.to_str() {
                 Some(otpd_proto::LOGIN_SOCKET) => login = Some(listener),
                 Some(otpd_proto::ACCOUNT_SOCKET) => account = Some(listener),
+                Some(otpd_proto::MAIL_SOCKET) => mail = Some(listener),
                 _ => bail!(
-                    "descriptor {number} from systemd is {name:?}; login.sock and account.sock are wanted"
+                    "descriptor {number} from systemd is {name:?}; login.sock, account.sock and mail.sock are wanted"
                 ),
             }
         }
         match (any, login, account) {
             (false, ..) => Ok(None),
-            (true, Some(login), Some(account)) => Ok(Some(Self { login, account })),
+            (true, Some(login), Some(account)) => Ok(Some(Self { login, account, mail })),
             _ => bail!("systemd passed only one of login.sock and account.sock; enable both socket units"),
         }
     }
 
-    fn bind(runtime: &Path) -> anyhow::Result<Self> {
+    fn bind(runtime: &Path, mailer: Option<Uid>) -> anyhow::Result<Self> {
         check_directory(runtime)?;
         // Nobody may connect between bind and chmod.
         let before = umask(Mode::from_bits_truncate(0o177));
         let sockets = bind_one(&runtime.join(otpd_proto::LOGIN_SOCKET), 0o600).and_then(|login| {
             let account = bind_one(&runtime.join(otpd_proto::ACCOUNT_SOCKET), 0o666)?;
-            Ok(Self { login, account })
+            let place = runtime.join(otpd_proto::MAIL_SOCKET);
+            let mail = bind_one(&place, 0o600)?;
+            if nix::unistd::geteuid().is_root() {
+                nix::unistd::chown(&place, mailer, None).context("chown mail.sock")?;
+            }
+            Ok(Self { login, account, mail: Some(mail) })
         });
         umask(before);
         sockets

@@ -9,7 +9,6 @@ use otpd_core::chain::ChainKey;
 use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::device::Use;
-use otpd_core::enrol::Enrolment;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -32,6 +31,7 @@ use otpd_core::time::Step;
 use otpd_core::time::UnixTime;
 use otpd_core::totp::Algorithm;
 use otpd_core::totp::Parameters;
+use otpd_core::waiting::Waiting;
 
 mod copies;
 mod log;
@@ -39,6 +39,7 @@ mod log;
 use super::Sqlite;
 use super::memory::Memory;
 use super::writer::Sink;
+use super::writer::Written;
 
 use copies::a_snapshot_counts_what_is_protected;
 use copies::the_data_key_is_replaced_as_a_whole;
@@ -165,7 +166,7 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         account.announce = Some("hello".into());
         account.recovery = Sheet::new([Mark([1; 16]), Mark([2; 16])]);
         let _ = account.recover(Mark([2; 16]), NOW);
-        account.enrolment = Some(Enrolment::begin(Mark([3; 16]), NOW));
+        account.enrolment = Some(Waiting::begin(Mark([3; 16]), NOW));
         assert!(!account.enrol(Mark([4; 16]), NOW));
         let new = NewDevice {
             name: DeviceName::new("téléphone").unwrap(),
@@ -590,7 +591,11 @@ mod sqlite_alone {
     fn every_event_reaches_the_sink_after_its_commit() {
         let directory = tempfile::tempdir().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
-        let sink = Box::new(move |event: &Event| tell.send(event.at.0).unwrap());
+        let sink = Box::new(move |written: Written<'_>| {
+            if let Written::Event(event) = written {
+                tell.send(event.at.0).unwrap();
+            }
+        });
         let registry = open_with(directory.path(), sink);
         registry.record(event("alice", 7)).unwrap();
         assert_eq!(told.recv().unwrap(), 7);

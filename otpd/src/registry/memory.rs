@@ -22,6 +22,11 @@ use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::outbox::Due;
+use otpd_core::outbox::Fate;
+use otpd_core::outbox::Mail;
+use otpd_core::outbox::MailId;
+use otpd_core::outbox::Overview;
 use otpd_core::registry::Claim;
 use otpd_core::registry::DataKey;
 use otpd_core::registry::EventQuery;
@@ -40,6 +45,10 @@ use otpd_core::throttle::Lane;
 use otpd_core::throttle::Throttle;
 use otpd_core::time::UnixTime;
 
+mod outbox;
+
+use outbox::Outbox;
+
 /// Accounts and events in vectors.
 #[derive(Default)]
 pub(crate) struct Memory(Mutex<Rows>);
@@ -53,6 +62,7 @@ struct Rows {
     anchor: Option<Link>,
     imports: Vec<Import>,
     data_key: Option<DataKey>,
+    outbox: Outbox,
 }
 
 struct Import {
@@ -99,8 +109,13 @@ impl Rows {
     fn change<T>(&mut self, at: usize, decide: impl FnOnce(&mut Account, &mut Journal) -> T) -> T {
         let mut journal = Journal::default();
         let value = decide(&mut self.accounts[at], &mut journal);
-        journal.0.into_iter().for_each(|event| self.record(event));
+        self.keep(journal);
         value
+    }
+
+    fn keep(&mut self, journal: Journal) {
+        journal.events.into_iter().for_each(|event| self.record(event));
+        self.outbox.post(journal.mails);
     }
 
     fn import(&mut self, id: ImportId, state: &Stage) -> Option<&mut Import> {
@@ -215,6 +230,34 @@ impl Registry for Memory {
     fn record_soon(&self, event: Event) -> bool {
         self.rows().record(event);
         true
+    }
+
+    fn post(&self, mail: Mail, event: Event) -> Result<(), RegistryError> {
+        self.rows().keep(Journal { events: vec![event], mails: vec![mail] });
+        Ok(())
+    }
+
+    fn due_mail(&self, now: UnixTime, except: &[MailId]) -> Result<Option<Due>, RegistryError> {
+        Ok(self.rows().outbox.due(now, except))
+    }
+
+    fn mail(&self, id: MailId) -> Result<Option<Due>, RegistryError> {
+        Ok(self.rows().outbox.mail(id))
+    }
+
+    fn next_mail(&self) -> Result<Option<UnixTime>, RegistryError> {
+        Ok(self.rows().outbox.next())
+    }
+
+    fn settle_mail(&self, id: MailId, fate: Fate, event: Option<Event>) -> Result<bool, RegistryError> {
+        let mut rows = self.rows();
+        let waited = rows.outbox.settle(id, fate);
+        event.filter(|_| waited).into_iter().for_each(|event| rows.record(event));
+        Ok(waited)
+    }
+
+    fn outbox(&self) -> Result<Overview, RegistryError> {
+        Ok(self.rows().outbox.overview())
     }
 
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
@@ -396,7 +439,7 @@ impl Registry for Memory {
                 Err(_) => {
                     let mut journal = Journal::default();
                     let applied = apply(&by, &entry, None, &mut journal);
-                    journal.0.into_iter().for_each(|event| rows.record(event));
+                    rows.keep(journal);
                     applied
                 }
                 Ok(found) => {

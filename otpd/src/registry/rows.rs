@@ -8,7 +8,7 @@ use otpd_core::device::DeviceId;
 use otpd_core::device::SealedKey;
 use otpd_core::device::State;
 use otpd_core::device::Use;
-use otpd_core::enrol::Enrolment;
+use otpd_core::mailed::Postage;
 use otpd_core::mark::Mark;
 use otpd_core::name::AccountName;
 use otpd_core::name::DeviceName;
@@ -22,11 +22,14 @@ use otpd_core::throttle::Throttle;
 use otpd_core::time::Step;
 use otpd_core::time::UnixTime;
 use otpd_core::totp::Parameters;
+use otpd_core::waiting::Waiting;
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::Row;
 use rusqlite::named_params;
 use rusqlite::params;
+
+use super::emails;
 
 /// The account of `who`, or `None` if neither its uid nor its name is known. Anything but one row with both is a
 /// conflict: a renumbered user, a name given to somebody else.
@@ -36,11 +39,12 @@ pub(crate) fn load(connection: &Connection, who: &Identity) -> Result<Option<Acc
     let Some(row) = rows.next().map_err(unavailable)? else { return Ok(None) };
     let both: bool = row.get("both").map_err(unavailable)?;
     let mut account = account_of(row, who).map_err(unavailable)?;
+    let has_emails = has_emails(row).map_err(unavailable)?;
     if !both || rows.next().map_err(unavailable)?.is_some() {
         return Err(RegistryError::Conflict);
     }
     drop(rows);
-    fill(connection, &mut account)?;
+    fill(connection, &mut account, has_emails)?;
     Ok(Some(account))
 }
 
@@ -54,13 +58,17 @@ pub(crate) fn load_by_name(
     let Some(row) = rows.next().map_err(unavailable)? else { return Ok(None) };
     let Some(uid) = Uid::new(row.get("uid").map_err(unavailable)?) else { return Ok(None) };
     let mut account = account_of(row, &Identity { uid, name: name.clone() }).map_err(unavailable)?;
+    let has_emails = has_emails(row).map_err(unavailable)?;
     drop(rows);
-    fill(connection, &mut account)?;
+    fill(connection, &mut account, has_emails)?;
     Ok(Some(account))
 }
 
-fn fill(connection: &Connection, account: &mut Account) -> Result<(), RegistryError> {
+fn fill(connection: &Connection, account: &mut Account, has_emails: bool) -> Result<(), RegistryError> {
     account.devices = live_devices(connection, account.id)?;
+    if has_emails {
+        account.emails = emails::load(connection, account.id)?;
+    }
     load_lanes(connection, account)?;
     load_sources(connection, account)
 }
@@ -77,11 +85,16 @@ pub(crate) fn create(connection: &Connection, who: &Identity) -> Result<Account,
 /// Writes what differs between `before` and `after`.
 pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -> Result<(), RegistryError> {
     let own = |account: &Account| {
-        let Account { next_device, grace_since, stepped_up, recovered, enrolment, .. } = account;
-        (*next_device, *grace_since, *stepped_up, *recovered, *enrolment)
+        let Account { next_device, grace_since, stepped_up, recovered, enrolment, warned, .. } = account;
+        (*next_device, *grace_since, *stepped_up, *recovered, *enrolment, *warned)
     };
-    if own(before) != own(after) || before.announce != after.announce || before.recovery != after.recovery {
+    let words = |account: &Account| (account.announce.clone(), account.language.clone());
+    let codes = |account: &Account| (account.recovery.clone(), account.mailed.clone());
+    if own(before) != own(after) || words(before) != words(after) || codes(before) != codes(after) {
         save_account(connection, after)?;
+    }
+    if before.emails != after.emails {
+        emails::save(connection, after)?;
     }
     for device in &after.devices {
         match before.devices.iter().find(|old| old.id == device.id) {
@@ -96,7 +109,10 @@ pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -
         }
     }
     for lane in Lane::ALL {
-        if before.lane(lane) != after.lane(lane) || before.refusal(lane) != after.refusal(lane) {
+        let of = |account: &Account| {
+            (account.lane(lane).clone(), account.refusal(lane), account.postage(lane).clone())
+        };
+        if of(before) != of(after) {
             save_lane(connection, after, lane)?;
         }
     }
@@ -175,13 +191,20 @@ fn account_of(row: &Row<'_>, who: &Identity) -> rusqlite::Result<Account> {
     account.recovery = Sheet::from_bytes(&recovery.unwrap_or_default()).ok_or_else(|| damaged("recovery"))?;
     account.recovered = row.get::<_, Option<i64>>("recovered")?.map(UnixTime);
     account.enrolment = enrolment_of(row)?;
+    account.mailed = emails::codes_of(&row.get::<_, Option<Vec<u8>>>("mailed")?.unwrap_or_default())?;
+    account.language = row.get("language")?;
+    account.warned = row.get::<_, Option<i64>>("warned")?.map(UnixTime);
     Ok(account)
 }
 
-fn enrolment_of(row: &Row<'_>) -> rusqlite::Result<Option<Enrolment>> {
+fn has_emails(row: &Row<'_>) -> rusqlite::Result<bool> {
+    row.get("emails")
+}
+
+fn enrolment_of(row: &Row<'_>) -> rusqlite::Result<Option<Waiting>> {
     let Some(mark) = row.get("enrol")? else { return Ok(None) };
     let (expires, tries) = (UnixTime(row.get("enrol_until")?), row.get("enrol_tries")?);
-    Ok(Some(Enrolment { mark: Mark(mark), expires, tries }))
+    Ok(Some(Waiting { mark: Mark(mark), expires, tries }))
 }
 
 fn live_devices(connection: &Connection, account: AccountId) -> Result<Vec<Device>, RegistryError> {
@@ -200,6 +223,7 @@ fn load_lanes(connection: &Connection, account: &mut Account) -> Result<(), Regi
         let (lane, throttle, refusal) = lane_of(row).map_err(unavailable)?;
         *account.lane_mut(lane) = throttle;
         account.set_refusal(lane, refusal);
+        *account.postage_mut(lane) = emails::postage_of(row).map_err(unavailable)?;
     }
     Ok(())
 }
@@ -232,7 +256,8 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
     let mut statement = connection
         .prepare_cached(
             "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5, recovery = ?6,
-                recovered = ?7, enrol = ?8, enrol_until = ?9, enrol_tries = ?10 WHERE id = ?1",
+                recovered = ?7, enrol = ?8, enrol_until = ?9, enrol_tries = ?10, mailed = ?11, language = ?12, warned = ?13
+                WHERE id = ?1",
         )
         .map_err(unavailable)?;
     let done = statement.execute(params![
@@ -246,6 +271,9 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
         account.enrolment.map(|enrolment| enrolment.mark.0),
         account.enrolment.map(|enrolment| enrolment.expires.0),
         account.enrolment.map(|enrolment| enrolment.tries),
+        emails::codes_to_bytes(&account.mailed),
+        account.language,
+        account.warned.map(|at| at.0),
     ]);
     done.map(drop).map_err(unavailable)
 }
@@ -327,15 +355,16 @@ fn drop_device(connection: &Connection, account: AccountId, id: DeviceId) -> Res
 }
 
 fn save_lane(connection: &Connection, account: &Account, lane: Lane) -> Result<(), RegistryError> {
-    let (throttle, refusal) = (account.lane(lane), account.refusal(lane));
-    let done = if *throttle == Throttle::default() && refusal.is_none() {
+    let (throttle, refusal, postage) = (account.lane(lane), account.refusal(lane), account.postage(lane));
+    let is_blank = *throttle == Throttle::default() && refusal.is_none() && *postage == Postage::default();
+    let done = if is_blank {
         let mut statement = connection
             .prepare_cached("DELETE FROM lane WHERE account = ?1 AND lane = ?2")
             .map_err(unavailable)?;
         statement.execute(params![account.id.0, lane.as_str()])
     } else {
         let mut statement = connection
-            .prepare_cached("INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .prepare_cached("INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
             .map_err(unavailable)?;
         statement.execute(params![
             account.id.0,
@@ -344,6 +373,9 @@ fn save_lane(connection: &Connection, account: &Account, lane: Lane) -> Result<(
             throttle.last.map(|at| at.0),
             refusal.map(|refusal| refusal.at.0),
             refusal.map(|refusal| refusal.spent),
+            emails::sent_to_bytes(postage),
+            postage.tries,
+            postage.tried.map(|at| at.0),
         ])
     };
     done.map(drop).map_err(unavailable)

@@ -8,7 +8,8 @@ CREATE TABLE data_key (
 ) STRICT;
 
 -- A detached account has neither uid nor name; former says whose it was. recovery has 25 bytes for each recovery code:
--- its number, when it was used (0: not yet), and a keyed mark of it. In this row, no login needs a statement for them.
+-- its number, when it was used (0: not yet), and a keyed mark of it; mailed has 24 for each mailed code: until when it is
+-- good, and a mark. In this row, no login needs a statement for them. emails is how many rows of email it has.
 CREATE TABLE account (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     uid         INTEGER UNIQUE,
@@ -22,7 +23,11 @@ CREATE TABLE account (
     recovered   INTEGER,
     enrol       BLOB,
     enrol_until INTEGER,
-    enrol_tries INTEGER
+    enrol_tries INTEGER,
+    mailed      BLOB,
+    emails      INTEGER NOT NULL DEFAULT 0,
+    language    TEXT,
+    warned      INTEGER
 ) STRICT;
 
 CREATE TABLE device (
@@ -57,7 +62,38 @@ CREATE TABLE device (
 -- What a login loads, however many devices an account had before.
 CREATE INDEX device_live ON device (account, id) WHERE state <> 'retired';
 
--- One row for each lane with failures or a refusal to explain.
+-- Secure emails. One that is not confirmed has a mark of the code that was mailed to it; recovers and removed are the
+-- moments from which on it recovers and until which, once removed, it is told what happens.
+CREATE TABLE email (
+    account  INTEGER NOT NULL REFERENCES account (id),
+    number   INTEGER NOT NULL,
+    address  BLOB NOT NULL,
+    added    INTEGER NOT NULL,
+    code     BLOB,
+    expires  INTEGER,
+    tries    INTEGER,
+    recovers INTEGER,
+    removed  INTEGER,
+    PRIMARY KEY (account, number)
+) STRICT, WITHOUT ROWID;
+
+-- Mails that wait for a server. One that was given up has no contents any more.
+CREATE TABLE outbox (
+    id      BLOB PRIMARY KEY,
+    account INTEGER,
+    kind    TEXT NOT NULL CHECK (kind IN ('confirm', 'code', 'notice', 'test')),
+    sealed  BLOB,
+    at      INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    next    INTEGER NOT NULL,
+    tries   INTEGER NOT NULL,
+    answer  TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX outbox_due ON outbox (next) WHERE sealed IS NOT NULL;
+CREATE INDEX outbox_account ON outbox (account) WHERE sealed IS NOT NULL;
+
+-- One row for each lane with failures, a refusal to explain, or mails. mails has 8 bytes for each: when it was posted.
 CREATE TABLE lane (
     account       INTEGER NOT NULL REFERENCES account (id),
     lane          TEXT NOT NULL,
@@ -65,6 +101,9 @@ CREATE TABLE lane (
     last          INTEGER,
     refused       INTEGER,
     refused_spent INTEGER,
+    mails         BLOB,
+    mail_tries    INTEGER NOT NULL,
+    mail_tried    INTEGER,
     PRIMARY KEY (account, lane)
 ) STRICT, WITHOUT ROWID;
 

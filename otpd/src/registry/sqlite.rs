@@ -19,6 +19,11 @@ use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
+use otpd_core::outbox::Due;
+use otpd_core::outbox::Fate;
+use otpd_core::outbox::Mail;
+use otpd_core::outbox::MailId;
+use otpd_core::outbox::Overview;
 use otpd_core::registry::Claim;
 use otpd_core::registry::DataKey;
 use otpd_core::registry::EventQuery;
@@ -50,6 +55,7 @@ use super::log;
 use super::migrations::MigrateError;
 use super::migrations::examine;
 use super::migrations::migrate;
+use super::outbox;
 use super::query;
 use super::readers::Readers;
 use super::rows;
@@ -258,12 +264,45 @@ impl Registry for Sqlite {
         self.writer.record_soon(event)
     }
 
+    fn post(&self, mail: Mail, event: Event) -> Result<(), RegistryError> {
+        self.write(move |_, journal| {
+            journal.post(mail);
+            journal.record(event);
+            Ok(())
+        })
+    }
+
+    fn due_mail(&self, now: UnixTime, except: &[MailId]) -> Result<Option<Due>, RegistryError> {
+        self.lists.read(|connection| outbox::due(connection, now, except))
+    }
+
+    fn mail(&self, id: MailId) -> Result<Option<Due>, RegistryError> {
+        self.lists.read(|connection| outbox::mail(connection, id))
+    }
+
+    fn next_mail(&self) -> Result<Option<UnixTime>, RegistryError> {
+        self.lists.read(outbox::next)
+    }
+
+    fn settle_mail(&self, id: MailId, fate: Fate, event: Option<Event>) -> Result<bool, RegistryError> {
+        self.write(move |connection, journal| {
+            let waited = outbox::settle(connection, id, &fate)?;
+            event.filter(|_| waited).into_iter().for_each(|event| journal.record(event));
+            Ok(waited)
+        })
+    }
+
+    fn outbox(&self) -> Result<Overview, RegistryError> {
+        self.lists.read(outbox::overview)
+    }
+
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
         let (who, by) = (who.clone(), by.to_owned());
         self.write(move |connection, journal| {
             let (uid, name) = (who.uid.as_u32(), who.name.as_str());
             let active = connection.query_row(COUNT_ACTIVE, [name], |row| row.get(0)).map_err(unavailable)?;
             connection.execute(RETIRE_ALL, params![name, now.0, by]).map_err(unavailable)?;
+            connection.execute(FORGET_EMAILS, [name]).map_err(unavailable)?;
             connection.execute(DETACH_NAME, [name]).map_err(unavailable)?;
             connection.execute(FREE_UID, [uid]).map_err(unavailable)?;
             journal.record(event);
@@ -465,7 +504,7 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connect
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(2))?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(48);
     // Plans do not depend on bound values; without this SQLite would look at those and prepare anew at each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection
@@ -475,7 +514,7 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connect
 
 /// A quick look at the tables that decide logins; `otpctl doctor` looks at everything.
 pub(super) fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
-    for table in ["data_key", "account", "device", "lane", "source"] {
+    for table in ["data_key", "account", "device", "email", "lane", "source"] {
         let said: String =
             connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| row.get(0))?;
         if said != "ok" {
@@ -494,7 +533,8 @@ const COUNT_ACTIVE: &str = "SELECT count(*) FROM device WHERE state = 'active' A
 const RETIRE_ALL: &str = "UPDATE device SET state = 'retired', key = x'', retired = ?2, retired_by = ?3 \
     WHERE state <> 'retired' AND account IN (SELECT id FROM account WHERE name = ?1)";
 const DETACH_NAME: &str = "UPDATE account SET former = format('%s (uid %d)', name, uid), uid = NULL, name = NULL, \
-    recovery = NULL, recovered = NULL, enrol = NULL WHERE name = ?1";
+    recovery = NULL, recovered = NULL, enrol = NULL, mailed = NULL, emails = 0, announce = NULL WHERE name = ?1";
+const FORGET_EMAILS: &str = "DELETE FROM email WHERE account IN (SELECT id FROM account WHERE name = ?1)";
 /// The row of another name keeps its devices: with a name and no uid it matches nobody, so its owner is refused rather
 /// than let in without a code, until root clears that as well.
 const FREE_UID: &str = "UPDATE account SET uid = NULL WHERE uid = ?1";

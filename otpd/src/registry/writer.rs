@@ -25,6 +25,7 @@ use rusqlite::Connection;
 use super::disk::Disk;
 use super::disk::News;
 use super::log::End;
+use super::outbox;
 use super::rows::unavailable;
 use crate::clock;
 use crate::clock::monotonic;
@@ -35,8 +36,18 @@ pub(crate) struct Writer {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// Called with every event once it is on disk, and with the one that says that nothing can be written there.
-pub(crate) type Sink = Box<dyn Fn(&Event) + Send + Sync>;
+/// Called with everything that others wait for once it is on disk, and with the event that says that nothing can be
+/// written there.
+pub(crate) type Sink = Box<dyn Fn(Written<'_>) + Send + Sync>;
+
+/// What is on disk.
+#[derive(Debug, Clone, Copy)]
+pub enum Written<'a> {
+    /// An event.
+    Event(&'a Event),
+    /// A mail, in the outbox.
+    Mail,
+}
 
 /// Where the connection lies while nobody writes, and the changes that wait for it.
 struct Desk {
@@ -178,7 +189,7 @@ impl Desk {
         let event = news.event(clock::now());
         if news == News::Full {
             // It cannot be on disk first.
-            (self.sink)(&event);
+            (self.sink)(Written::Event(&event));
         } else {
             self.push(Box::new(Task::new(record(event))), QUEUE);
         }
@@ -297,7 +308,8 @@ where
         let journal = &mut self.journal;
         let change = || {
             let value = decide(connection, journal)?;
-            journal.0.iter().try_for_each(|event| end.record(connection, event))?;
+            journal.mails.iter().try_for_each(|mail| outbox::insert(connection, mail))?;
+            journal.events.iter().try_for_each(|event| end.record(connection, event))?;
             Ok(value)
         };
         // A panic is an error of its own caller alone.
@@ -309,7 +321,8 @@ where
     fn end(self, committed: Result<(), RegistryError>, sink: &Sink) -> Result<T, RegistryError> {
         let result = self.result.unwrap_or_else(|| Err(gone()));
         let value = committed.and(result)?;
-        self.journal.0.iter().for_each(sink);
+        self.journal.events.iter().for_each(|event| sink(Written::Event(event)));
+        self.journal.mails.iter().take(1).for_each(|_| sink(Written::Mail));
         Ok(value)
     }
 }

@@ -1,5 +1,7 @@
 //! One account from outside: its state, its devices, and the changes to them other than binding.
 
+use std::sync::Arc;
+
 use otpd_core::account::Account;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
@@ -7,6 +9,7 @@ use otpd_core::device::State as Life;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
 use otpd_core::name::DeviceName;
+use otpd_core::notice::Notice;
 use otpd_core::policy::Standing;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
@@ -19,6 +22,8 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::admin::check_room;
+use super::post::Facts;
+use super::post::Post;
 use super::proof::Asked;
 use super::proof::not_protected;
 use crate::clock;
@@ -58,6 +63,15 @@ impl<R: Registry> Service<R> {
             rebind_until: account
                 .and_then(|account| account.recovered)
                 .map(|at| at.plus(Account::REBIND_FOR).0),
+            emails: account
+                .map(|account| self.wire_emails(&parties, account, now))
+                .transpose()?
+                .unwrap_or_default(),
+            mail_problem: self.mail_problem(),
+            news: account
+                .and_then(|account| account.announce.as_deref())
+                .map(|told| told.lines().map(ToOwned::to_owned).collect())
+                .unwrap_or_default(),
             now: now.0,
             clock_synchronised: clock::is_synchronised(),
             warnings: self.warnings(account),
@@ -118,7 +132,7 @@ impl<R: Registry> Service<R> {
         };
         let named = call.device.clone();
         let asked = Asked { request: Request::Rename, kind: Kind::Rename, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, event| {
+        self.change_permitted(&parties, &asked, move |account, event, _| {
             let device = account.find(&named).ok_or_else(|| no_such_device(&named))?;
             let id = device.id;
             event.device = Some(device.name.to_string());
@@ -145,9 +159,9 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Unbound, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
-        let (deciding, named) = (parties.clone(), call.device.clone());
+        let (deciding, named, keys) = (parties.clone(), call.device.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::Unbind, kind: Kind::Unbind, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, event| {
+        self.change_permitted(&parties, &asked, move |account, event, journal| {
             let device = account.find(&named).ok_or_else(|| no_such_device(&named))?;
             let (id, active) = (device.id, device.is_active());
             event.device = Some(device.name.to_string());
@@ -160,6 +174,11 @@ impl<R: Registry> Service<R> {
             let device = wire_device(device);
             account.give_up(id);
             let remaining = u32::try_from(account.active().count()).unwrap_or(u32::MAX);
+            if active {
+                let notice = if remaining == 0 { Notice::ProtectionOff } else { Notice::DeviceRemoved };
+                let post = Post { keys: &keys, settings: &deciding.settings, now };
+                post.tell(account, notice, &deciding.facts(Some(&device.name)), journal)?;
+            }
             Ok(wire::Unbound { device, remaining })
         })
     }
@@ -175,14 +194,17 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::TurnedOff, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
-        let deciding = parties.clone();
+        let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::Off, kind: Kind::Off, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, _| {
+        self.change_permitted(&parties, &asked, move |account, _, journal| {
             if !account.is_protected() {
                 return Err(not_protected(&deciding));
             }
             deciding.may_turn_off(account, now)?;
-            Ok(wire::TurnedOff { retired: account.retire_all(now, deciding.caller.identity.name.as_str()) })
+            let retired = account.retire_all(now, deciding.caller.identity.name.as_str());
+            let post = Post { keys: &keys, settings: &deciding.settings, now };
+            post.tell(account, Notice::ProtectionOff, &deciding.facts(None), journal)?;
+            Ok(wire::TurnedOff { retired })
         })
     }
 
@@ -197,19 +219,25 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Unlocked, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
+        let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::Unlock, kind: Kind::Unlock, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, event| {
+        self.change_permitted(&parties, &asked, move |account, event, journal| {
+            let was_closed = Lane::ALL.into_iter().any(|lane| account.lane(lane).look(now) == Gate::Closed);
             let opened: Vec<String> = account.open_lanes().into_iter().map(|lane| lane.to_string()).collect();
             event.detail = Some(format!(
                 "opened: {}",
                 if opened.is_empty() { "none".into() } else { opened.join(", ") }
             ));
+            if was_closed {
+                let post = Post { keys: &keys, settings: &deciding.settings, now };
+                post.tell(account, Notice::LaneOpened, &deciding.facts(None), journal)?;
+            }
             Ok(wire::Unlocked { opened })
         })
     }
 
     /// The account, if the table lets the caller read it freely.
-    fn read_permitted(
+    pub(super) fn read_permitted(
         &self,
         parties: &Parties,
         request: Request,
@@ -235,6 +263,17 @@ impl Parties {
             Reason::LastDeviceRequired,
             "Login protection is required of this account. Bind the new device first (otpctl bind), then remove this one.",
         ))
+    }
+
+    /// What a notice of a change by this caller says.
+    pub(super) fn facts(&self, device: Option<&str>) -> Facts {
+        let by = self.caller.identity.name.as_str();
+        let of_another = self.role != Role::Owner;
+        Facts {
+            device: device.map(ToOwned::to_owned),
+            detail: of_another.then(|| format!("by {by}")),
+            ..Facts::default()
+        }
     }
 
     pub(super) fn standing(&self, grace_since: Option<UnixTime>, now: UnixTime) -> Standing {

@@ -1,11 +1,14 @@
 //! Administration: lists, reset, the audit log, the daemon's own health.
 
+use std::sync::Arc;
 use std::sync::PoisonError;
 
+use otpd_core::emails::Emails;
 use otpd_core::event::Decision;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
+use otpd_core::notice::Notice;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
@@ -19,6 +22,7 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::is_admin;
+use super::post::Post;
 use super::proof::Asked;
 use crate::peer::Peer;
 use crate::permit::Permit;
@@ -68,10 +72,16 @@ impl<R: Registry> Service<R> {
             event.detail = Some("detached what was bound to the name and to the uid".into());
             return Ok(wire::WasReset { retired: self.registry.detach(parties.who(), now, &by, event)? });
         }
-        self.change_permitted(&parties, &asked, move |account, _| {
+        let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
+        self.change_permitted(&parties, &asked, move |account, _, journal| {
             // A grace starts anew at the next login, or the account would be shut out where protection is demanded.
             account.grace_since = None;
-            Ok(wire::WasReset { retired: account.retire_all(now, &by) })
+            let retired = account.retire_all(now, &by);
+            let post = Post { keys: &keys, settings: &deciding.settings, now };
+            post.tell(account, Notice::Reset, &deciding.facts(None), journal)?;
+            // Whoever lost everything may have lost the mailbox too, to the same thief.
+            account.emails = Emails::default();
+            Ok(wire::WasReset { retired })
         })
     }
 
@@ -116,7 +126,7 @@ impl<R: Registry> Service<R> {
             }
             Err(error) => check("registry", "fail", &error.to_string()),
         };
-        let mut checks = vec![registry, self.check_disk(), self.check_configuration()];
+        let mut checks = vec![registry, self.check_disk(), self.check_configuration(), self.check_mail()];
         checks.extend(self.check_clocks(now));
         Ok(wire::Doctor { checks })
     }
@@ -148,7 +158,7 @@ impl<R: Registry> Service<R> {
     }
 
     /// The caller, if the table lets them administer, with their code where it wants one.
-    fn administrator(
+    pub(super) fn administrator(
         &self,
         peer: Peer,
         request: Request,

@@ -15,6 +15,7 @@ use otpd_core::event::Kind;
 use otpd_core::event::Reason;
 use otpd_core::key::Key;
 use otpd_core::name::DeviceName;
+use otpd_core::notice::Notice;
 use otpd_core::otpauth;
 use otpd_core::registry::Registry;
 use otpd_core::time::UnixTime;
@@ -30,6 +31,7 @@ use super::Failure;
 use super::Service;
 use super::account::no_such_device;
 use super::account::wire_device;
+use super::post::Post;
 use super::prompt;
 use super::proof::Asked;
 use super::proof::wrong_code;
@@ -53,9 +55,11 @@ impl<R: Registry> Service<R> {
         };
         let issuer = parties.settings.issuer.clone();
         let by = parties.caller.identity.name.to_string();
-        let keys = Arc::clone(&self.keys);
+        let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
+        let wants_email = self.wants_email(&parties.settings);
         let asked = Asked { request: Request::Begin, kind: Kind::Bind, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, event| {
+        self.change_permitted(&parties, &asked, move |account, event, _| {
+            deciding.need_email(account, wants_email)?;
             let id = wanted.begin(account, &keys, &by, now)?;
             let device = account.device_mut(id).ok_or_else(|| no_such_device("it"))?;
             let name = device.name.to_string();
@@ -87,10 +91,12 @@ impl<R: Registry> Service<R> {
         if let Err(failure) = check_clock(now) {
             return self.refuse(&parties, now, Kind::Confirm, failure);
         }
-        let keys = Arc::clone(&self.keys);
+        let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
+        let wants_email = self.wants_email(&parties.settings);
         let (named, by) = (call.device.clone(), parties.caller.identity.name.to_string());
         let asked = Asked { request: Request::Confirm, kind: Kind::Confirm, code: None, now };
-        self.change_permitted(&parties, &asked, move |account, event| {
+        self.change_permitted(&parties, &asked, move |account, event, journal| {
+            deciding.need_email(account, wants_email)?;
             let id = pending(account, &named, now)?;
             event.device = account.device_mut(id).map(|device| device.name.to_string());
             let Some(offset) = prove(account, id, &code, now, &*keys)? else {
@@ -100,7 +106,12 @@ impl<R: Registry> Service<R> {
             if let Some(device) = account.device_mut(id).cloned() {
                 check_key(account, account.active(), &keys.open(account, &device)?, &keys)?;
             }
-            activate(account, id, offset, now, &by, &keys)?.ok_or_else(|| no_such_device(&named))
+            let confirmed = activate(account, id, offset, now, &by, &keys)?;
+            let confirmed = confirmed.ok_or_else(|| no_such_device(&named))?;
+            let notice = if confirmed.first { Notice::ProtectionOn } else { Notice::DeviceBound };
+            let post = Post { keys: &keys, settings: &deciding.settings, now };
+            post.tell(account, notice, &deciding.facts(Some(&confirmed.device.name)), journal)?;
+            Ok(confirmed)
         })
     }
 }
@@ -293,9 +304,6 @@ fn activate(
         return Ok(None);
     };
     let recovery_codes = if first { Some(recover::issue(account, keys)?) } else { None };
-    if first {
-        announce(account, &device.name, now);
-    }
     Ok(Some(Confirmed {
         device,
         offset,
@@ -305,16 +313,6 @@ fn activate(
         now: now.0,
         clock_synchronised: clock::is_synchronised(),
     }))
-}
-
-/// Leaves word for the owner that a first device was bound.
-pub(super) fn announce(account: &mut Account, device: &str, now: UnixTime) {
-    let name = if device.is_ascii() { format!(" ({device:?})") } else { String::new() };
-    account.announce = Some(format!(
-        "Login protection was turned on {} {}{name}; not you? Tell an administrator.",
-        prompt::date(now),
-        prompt::clock(now),
-    ));
 }
 
 /// Beyond it no token gets, and JSON readers lose digits.

@@ -10,6 +10,7 @@ use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::notice::Notice;
 use otpd_core::registry::Journal;
 use otpd_core::throttle::Lane;
 use otpd_core::throttle::Throttle;
@@ -18,10 +19,10 @@ use otpd_proto::login::Given;
 use otpd_proto::login::Next;
 
 use super::clocks;
+use super::post::Post;
 use super::prompt;
 use super::scene::Scene;
 use crate::keys::KeyError;
-use crate::keys::Keys;
 
 impl Scene {
     /// The whole decision about a code, inside one change of the account. `None`: the account is not protected.
@@ -30,15 +31,17 @@ impl Scene {
         account: &mut Account,
         code: &Code,
         given: Given,
-        keys: &Keys,
-        now: UnixTime,
+        post: Post<'_>,
         journal: &mut Journal,
     ) -> Result<Option<Next>, KeyError> {
         if !account.is_protected() {
             return Ok(None);
         }
+        let now = post.now;
         let lane = self.lane(account, now);
-        let verdict = check(account, code, lane, now, keys)?;
+        let before = account.lane(lane).failures;
+        let verdict = check(account, code, lane, now, post.keys)?;
+        post.tell_if_closed(account, (lane, before), &self.facts(None), journal)?;
         let mut event = self.event(now, Kind::Login, Decision::Refuse, Reason::CodeWrong);
         event.lane = Some(lane);
         let next = match verdict {
@@ -48,6 +51,10 @@ impl Scene {
             Verdict::Used { device, next } => {
                 event.reason = Reason::CodeUsed;
                 event.device = account.device_mut(device).map(|device| device.name.to_string());
+                if self.is_elsewhere(account, device) && account.may_warn(now) {
+                    let facts = self.facts(event.device.as_deref());
+                    post.tell(account, Notice::CodeReused, &facts, journal)?;
+                }
                 self.told(prompt::used(next, now))
             }
             Verdict::ClockWentBack { device } => {
@@ -74,6 +81,14 @@ impl Scene {
         Ok(Some(next))
     }
 
+    /// Whether the device was last used from another host than this login's.
+    fn is_elsewhere(&self, account: &Account, device: DeviceId) -> bool {
+        let Some(address) = self.address() else { return false };
+        let used =
+            account.active().find(|active| active.id == device).and_then(|active| active.last_use.as_ref());
+        used.is_some_and(|used| used.address.as_ref() != Some(&address))
+    }
+
     /// Writes down what follows from an accepted code.
     fn accept(
         &self,
@@ -98,11 +113,13 @@ impl Scene {
         let used = Use { at: now, service: self.login.service.clone(), address: self.address() };
         account.note_use(device, used);
         self.learn_source(account, now);
+        // Whoever has a device has not lost it; and what somebody else had opened is shut.
+        account.recovered = None;
         // Only a login tells the owner; a process of theirs could take the announcement away unseen, and so could a login
         // that showed no prompt of ours. Where the prompt has told it, it is not told again.
         let tells = event.lane != Some(Lane::Own) && given == Given::Typed;
-        let announce = if tells { account.announce.take() } else { None };
-        let notice = announce.filter(|text| !self.settings.say_why || !text.is_ascii());
+        let told = if tells { account.announce.take() } else { None };
+        let notice = told.and_then(|told| prompt::untold(&told, self.settings.say_why));
         Next::Accept { device: name, notice, digits: digits.filter(|_| given == Given::Tail) }
     }
 }

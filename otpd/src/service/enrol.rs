@@ -2,25 +2,18 @@
 
 use std::sync::Arc;
 
-use otpd_core::account::Account;
-use otpd_core::enrol::EnrolCode;
-use otpd_core::enrol::Enrolment;
-use otpd_core::event::Decision;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
-use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::time::UnixTime;
+use otpd_core::waiting::Waiting;
 use otpd_proto::Secret;
 use otpd_proto::admin as wire;
-use otpd_proto::login::Next;
 
 use super::Failure;
 use super::Service;
 use super::proof::Asked;
-use super::scene::Scene;
-use crate::keys::Keys;
-use crate::keys::new_enrol_code;
+use crate::keys::new_short_code;
 use crate::peer::Peer;
 use crate::permit::Request;
 
@@ -39,7 +32,7 @@ impl<R: Registry> Service<R> {
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked =
             Asked { request: Request::EnrolCode, kind: Kind::EnrolCode, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, _| {
+        self.change_permitted(&parties, &asked, move |account, _, _| {
             let user = &deciding.who().name;
             if account.is_protected() {
                 let say = format!("{user} has a device. If every device is lost: otpctl reset {user}");
@@ -49,42 +42,13 @@ impl<R: Registry> Service<R> {
                 let say = format!("{user} needs no code to log in: {user} runs otpctl bind");
                 return Err(Failure::refused(Reason::Optional, say));
             }
-            let code = new_enrol_code()?;
-            let enrolment = Enrolment::begin(keys.mark(account.id, code.expose_symbols()), now);
+            let code = new_short_code()?;
+            let enrolment = Waiting::begin(keys.mark(account.id, code.expose_symbols()), now);
             account.enrolment = Some(enrolment);
             Ok(wire::EnrolCode {
                 enrol_code: Secret::new(code.expose_grouped().to_string()),
                 expires: enrolment.expires.0,
             })
         })
-    }
-}
-
-impl Scene {
-    /// The whole decision about an enrol code, inside one change of the account; `None`: none waits for it.
-    pub(super) fn enrol(
-        &self,
-        account: &mut Account,
-        code: &EnrolCode,
-        keys: &Keys,
-        now: UnixTime,
-        journal: &mut Journal,
-    ) -> Option<Next> {
-        if account.enrolment.is_none() && !account.is_protected() {
-            return None;
-        }
-        let mut event = self.event(now, Kind::Login, Decision::Refuse, Reason::CodeWrong);
-        event.lane = Some(self.lane(account, now));
-        event.device = Some("enrol code".into());
-        let next = if account.enrol(keys.mark(account.id, code.expose_symbols()), now) {
-            event.decision = Decision::Accept;
-            event.reason = Reason::Ok;
-            let notice = "This code let you in once. Bind a device now: otpctl bind".to_owned();
-            Next::Accept { device: "enrol code".into(), notice: Some(notice), digits: None }
-        } else {
-            self.wrong(now)
-        };
-        journal.record(event);
-        Some(next)
     }
 }

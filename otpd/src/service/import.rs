@@ -21,6 +21,7 @@ use otpd_core::event::Reason;
 use otpd_core::name::DeviceName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::notice::Notice;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::staging::ImportId;
@@ -33,11 +34,12 @@ use self::entry::Wanted;
 use self::entry::live;
 use super::Failure;
 use super::Service;
-use super::bind::announce;
 use super::bind::cannot_bind;
 use super::bind::check_clock;
 use super::bind::check_key;
 use super::bind::free_name;
+use super::post;
+use super::post::Facts;
 use crate::keys::Keys;
 use crate::names::Groups;
 use crate::names::NoAnswer;
@@ -328,7 +330,7 @@ fn bind(
     let added = account.add_proven(new, staged.drift, staged.last_step, now);
     added.map_err(|error| cannot_bind(error, &name))?;
     if first {
-        announce(account, name.as_str(), now);
+        account.tell(&post::line(Notice::ProtectionOn, &Facts::of_device(name.as_str()), now));
     }
     Ok(name)
 }

@@ -19,6 +19,7 @@ use otpd_proto::login::Next;
 
 use super::Failure;
 use super::Service;
+use super::post::Post;
 use super::prompt;
 use super::scene::DIGITS;
 use super::scene::Origin;
@@ -83,7 +84,9 @@ impl<R: Registry> Service<R> {
         self.recent.keep(&login.user, look_up, groups, clock::monotonic());
         let from = Origin::of(login);
         let scene = Scene { settings, person: None, from, login: believed(login, from) };
-        Ok(Some(scene.ask_for_code(&account, now)))
+        let next = scene.ask_for_code(&account, now);
+        self.watch(&scene, &account.identity, &next, clock::monotonic());
+        Ok(Some(next))
     }
 
     /// Checks what was typed, at the prompt or elsewhere.
@@ -120,15 +123,26 @@ impl<R: Registry> Service<R> {
             return Ok(scene.wrong(now));
         };
         let (keys, deciding) = (Arc::clone(&self.keys), Arc::new(scene.clone()));
-        let decided = self.registry.change(&person.identity, move |account, journal| match &typed {
-            Typed::Code(code) => deciding.decide(account, code, given, &keys, now, journal),
-            Typed::RecoveryCode(code) => Ok(deciding.recover(account, code, &keys, now, journal)),
-            Typed::EnrolCode(code) => Ok(deciding.enrol(account, code, &keys, now, journal)),
+        let mail_problem = matches!(typed, Typed::Mail).then(|| self.mail_problem()).flatten();
+        let decided = self.registry.change(&person.identity, move |account, journal| {
+            let post = Post { keys: &keys, settings: &deciding.settings, now };
+            match &typed {
+                Typed::Code(code) => deciding.decide(account, code, given, post, journal),
+                Typed::RecoveryCode(code) => deciding.recover(account, code, post, journal),
+                Typed::ShortCode(code) => deciding.short_code(account, code, post, journal),
+                Typed::Mail => deciding.mail_code(account, mail_problem.as_deref(), post, journal),
+                Typed::Help => Ok(deciding.help(account, now)),
+            }
         });
         match decided {
             Err(RegistryError::Conflict) => self.refuse_conflict(&scene, now, Kind::Login),
             Err(error) => Err(error.into()),
-            Ok(Some(Ok(Some(next)))) => Ok(next),
+            Ok(Some(Ok(Some(next)))) => {
+                if matches!(next, Next::Accept { .. }) {
+                    self.watch(&scene, &person.identity, &next, clock::monotonic());
+                }
+                Ok(next)
+            }
             Ok(Some(Err(error))) => Err(error.into()),
             Ok(None | Some(Ok(None))) => {
                 if let Some(next) = self.unprotected(&scene, &person, None, now, Kind::Login)? {
@@ -179,7 +193,7 @@ impl<R: Registry> Service<R> {
         let groups = settings.groups();
         let (request, from, names) = match peer.door {
             Door::Login => (Request::LoginForAnyone, Origin::of(login), &self.names),
-            Door::Account | Door::Offline => (Request::LoginOfOwn, Origin::Own, &self.own_names),
+            Door::Account | Door::Mail | Door::Offline => (Request::LoginOfOwn, Origin::Own, &self.own_names),
         };
         let begun = match (peer.door, phase) {
             (Door::Login, Phase::Answer) => self.recent.take(&login.user, &groups, clock::monotonic()),

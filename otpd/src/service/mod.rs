@@ -8,12 +8,17 @@ pub mod bind;
 pub mod clock_reset;
 pub mod clocks;
 mod decide;
+pub mod emails;
 pub mod enrol;
 pub mod export;
 pub mod import;
 pub mod login;
+pub mod mail;
+mod mailed;
 pub mod master_key;
+mod office;
 mod offline;
+mod post;
 pub(crate) mod prompt;
 mod proof;
 pub mod prune;
@@ -23,6 +28,7 @@ pub mod resync;
 mod scene;
 mod typed;
 pub mod verify;
+mod vigil;
 
 #[cfg(test)]
 mod tests;
@@ -56,10 +62,13 @@ use crate::permit::Request;
 use crate::permit::Role;
 use crate::permit::State;
 use crate::permit::permit;
+use crate::post_bell::PostBell;
 use crate::settings::Settings;
 use crate::upkeep::Bell;
 
+use office::Office;
 use recent::Recent;
+use vigil::Vigil;
 
 /// Everything a call needs.
 pub struct Service<R> {
@@ -81,6 +90,10 @@ pub struct Service<R> {
     import: Mutex<Option<import::Open>>,
     /// Wakes the upkeep.
     bell: Arc<Bell>,
+    /// Where otpd-mail comes for mails.
+    office: Office,
+    /// Who was asked for a code and has given none.
+    vigil: Vigil,
 }
 
 /// Why a call has no result.
@@ -176,6 +189,8 @@ impl<R: Registry> Service<R> {
             clocks: Mutex::default(),
             import: Mutex::default(),
             bell: Arc::default(),
+            office: Office::default(),
+            vigil: Vigil::default(),
         }
     }
 
@@ -183,6 +198,12 @@ impl<R: Registry> Service<R> {
     #[must_use]
     pub fn with_key_file(self, path: PathBuf) -> Self {
         Self { key_file: Mutex::new(Some(path)), ..self }
+    }
+
+    /// Hands out mails when this rings.
+    #[must_use]
+    pub fn with_post_bell(self, bell: Arc<PostBell>) -> Self {
+        Self { office: Office::with_bell(bell), ..self }
     }
 
     /// What wakes the upkeep.

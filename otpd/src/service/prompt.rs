@@ -27,16 +27,17 @@ pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
     let news = match account.lane(lane).look(now) {
         Gate::Closed => Some(format!(
             "Closed after {failures} wrong codes; an administrator can run otpctl unlock.{}",
-            way_back(account, lane)
+            way_back(account, lane, now)
         )),
         Gate::Wait(until) => Some(format!(
             "Locked until {} after {failures} wrong codes.{}",
             clock(until),
-            way_back(account, lane)
+            way_back(account, lane, now)
         )),
         Gate::Open => last_refusal(account, lane, now)
-            .or_else(|| account.announce.clone().filter(|text| text.is_ascii()))
-            .or_else(|| all_spent(account, now)),
+            .or_else(|| account.announce.as_deref().and_then(newest))
+            .or_else(|| all_spent(account, now))
+            .or_else(|| rebind_needed(account, now)),
     };
     match news {
         Some(news) => format!("{news} {}", plain(user)),
@@ -45,12 +46,39 @@ pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
 }
 
 /// What gets in even now.
-fn way_back(account: &Account, lane: Lane) -> &'static str {
-    if lane != Lane::Own && account.recovery.left().next().is_some() {
-        " A recovery code still works."
-    } else {
-        ""
+fn way_back(account: &Account, lane: Lane, now: UnixTime) -> &'static str {
+    let has_code = account.recovery.left().next().is_some();
+    match (lane == Lane::Own, has_code, account.emails.recovering(now).next().is_some()) {
+        (true, ..) | (_, false, false) => "",
+        (_, true, false) => " A recovery code still works.",
+        (_, false, true) => " Type mail to have a code mailed.",
+        (_, true, true) => " A recovery code still works, or type mail.",
     }
+}
+
+/// The last of the lines that a prompt has room for.
+fn newest(told: &str) -> Option<String> {
+    let newest = told.lines().rfind(|line| line.is_ascii())?;
+    let more = told.lines().count().saturating_sub(1);
+    Some(if more == 0 { newest.to_owned() } else { format!("{newest} {more} more after the login.") })
+}
+
+/// What the prompt did not tell of these lines, to be told after it.
+pub(crate) fn untold(told: &str, prompt_told: bool) -> Option<String> {
+    let newest = told.lines().rfind(|line| line.is_ascii()).filter(|_| prompt_told);
+    let left: Vec<&str> = told.lines().filter(|line| Some(*line) != newest).collect();
+    (!left.is_empty()).then(|| left.join(" "))
+}
+
+/// What somebody who got in without a device is still to do.
+fn rebind_needed(account: &Account, now: UnixTime) -> Option<String> {
+    let recovered = account.recovered?;
+    Some(if account.may_rebind(now) {
+        let until = clock(recovered.plus(Account::REBIND_FOR));
+        format!("Bind a new device, until {until} without a code: otpctl bind.")
+    } else {
+        "A device was lost; bind a new one: otpctl bind.".to_owned()
+    })
 }
 
 /// Why the last code of this lane was refused, if that is recent.

@@ -25,6 +25,8 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::clocks;
+use super::post::Facts;
+use super::post::Post;
 use super::prompt;
 use crate::keys::Keys;
 use crate::permit::Permit;
@@ -47,7 +49,7 @@ pub(super) struct Asked<'a> {
 
 impl<R: Registry> Service<R> {
     /// Runs `act` on the account if the table permits it, after the proof it demands. Whatever comes of it is one
-    /// event.
+    /// event; `act` may post mails beside it, and does so once it cannot fail any more.
     pub(super) fn change_permitted<T, F>(
         &self,
         parties: &Parties,
@@ -56,19 +58,23 @@ impl<R: Registry> Service<R> {
     ) -> Result<T, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Account, &mut Event) -> Result<T, Failure> + Clone + Send + 'static,
+        F: FnOnce(&mut Account, &mut Event, &mut Journal) -> Result<T, Failure> + Clone + Send + 'static,
     {
         let (request, now) = (asked.request, asked.now);
         if permit(parties.role, request, State::Protected) == Permit::AdminsCode {
             self.step_up(parties, asked)?;
         }
         let code = asked.code.map(read);
-        let (role, keys) = (parties.role, Arc::clone(&self.keys));
+        let (role, keys, settings) = (parties.role, Arc::clone(&self.keys), Arc::clone(&parties.settings));
         let mut event = parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted);
         let decide = move |account: &mut Account, journal: &mut Journal| {
             account.expire_pending(now);
+            let before = account.lane(Lane::Own).failures;
             let proven = prove(account, role, request, code, now, &keys);
-            let result = proven.and_then(|()| act(account, &mut event));
+            let result = proven.and_then(|()| act(account, &mut event, journal));
+            let post = Post { keys: &keys, settings: &settings, now };
+            let told = post.tell_if_closed(account, (Lane::Own, before), &Facts::default(), journal);
+            let result = told.map_err(Failure::from).and(result);
             judge(&mut event, &result);
             journal.record(event);
             result
@@ -81,7 +87,7 @@ impl<R: Registry> Service<R> {
             self.registry.record(parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted))?;
             return Err(Failure::not_permitted());
         }
-        if matches!(request, Request::Begin | Request::EnrolCode) {
+        if matches!(request, Request::Begin | Request::EnrolCode | Request::AddEmail) {
             return self.registry.change_or_create(parties.who(), decide).map_err(conflict)?;
         }
         let done = self.registry.change(parties.who(), decide).map_err(conflict)?;

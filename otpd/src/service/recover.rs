@@ -5,8 +5,11 @@ use std::sync::Arc;
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
 use otpd_core::event::Decision;
+use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::notice::Notice;
+use otpd_core::policy::Grants;
 use otpd_core::recovery::RecoveryCode;
 use otpd_core::recovery::Sheet;
 use otpd_core::recovery::Spent;
@@ -20,10 +23,12 @@ use otpd_proto::login::Next;
 
 use super::Failure;
 use super::Service;
+use super::post::Post;
 use super::prompt;
 use super::proof::Asked;
 use super::proof::not_protected;
 use super::scene::Scene;
+use super::scene::refuse;
 use crate::keys::KeyError;
 use crate::keys::Keys;
 use crate::keys::new_recovery_codes;
@@ -44,11 +49,14 @@ impl<R: Registry> Service<R> {
         let parties = self.parties(peer, call.user.as_deref())?;
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::Codes, kind: Kind::Codes, code: call.code.as_ref(), now };
-        self.change_permitted(&parties, &asked, move |account, _| {
+        self.change_permitted(&parties, &asked, move |account, _, journal| {
             if !account.is_protected() {
                 return Err(not_protected(&deciding));
             }
-            Ok(RecoveryCodes { codes: issue(account, &keys)? })
+            let codes = issue(account, &keys)?;
+            let post = Post { keys: &keys, settings: &deciding.settings, now };
+            post.tell(account, Notice::CodesNew, &deciding.facts(None), journal)?;
+            Ok(RecoveryCodes { codes })
         })
     }
 }
@@ -60,32 +68,23 @@ impl Scene {
         &self,
         account: &mut Account,
         code: &RecoveryCode,
-        keys: &Keys,
-        now: UnixTime,
+        post: Post<'_>,
         journal: &mut Journal,
-    ) -> Option<Next> {
+    ) -> Result<Option<Next>, KeyError> {
         if !account.is_protected() {
-            return None;
+            return Ok(None);
         }
-        let lane = self.lane(account, now);
+        let now = post.now;
         let mut event = self.event(now, Kind::Login, Decision::Refuse, Reason::CodeWrong);
-        event.lane = Some(lane);
-        let mark = keys.mark(account.id, code.expose_symbols());
+        event.lane = Some(self.lane(account, now));
+        if let Some(elsewhere) = self.elsewhere(&mut event) {
+            journal.record(event);
+            return Ok(Some(elsewhere));
+        }
+        let mark = post.keys.mark(account.id, code.expose_symbols());
         let next = match account.recover(mark, now) {
             Some(Spent::Now { number }) => {
-                event.decision = Decision::Accept;
-                event.reason = Reason::Ok;
-                event.device = Some(format!("recovery code {number}"));
-                account.lane_mut(lane).clear();
-                account.set_refusal(lane, None);
-                self.learn_source(account, now);
-                account.announce = Some(format!(
-                    "A recovery code was used {} {}; not you? Tell an administrator.",
-                    prompt::date(now),
-                    prompt::clock(now),
-                ));
-                let (device, notice) = (format!("recovery code {number}"), Some(notice(account, now)));
-                Next::Accept { device, notice, digits: None }
+                self.let_in(account, &format!("recovery code {number}"), &mut event, post, journal)?
             }
             Some(Spent::Before { number, at }) => {
                 event.reason = Reason::CodeUsed;
@@ -99,22 +98,61 @@ impl Scene {
             }
         };
         journal.record(event);
-        Some(next)
+        Ok(Some(next))
+    }
+
+    /// The refusal of a service that takes no way back in.
+    pub(super) fn elsewhere(&self, event: &mut Event) -> Option<Next> {
+        let policy = &self.settings.recovery;
+        if policy.opens(&self.login.service) {
+            return None;
+        }
+        event.reason = Reason::RecoveryElsewhere;
+        let services = policy.services.join(", ");
+        Some(self.told(format!("Codes for getting back in are not taken here, but by: {services}.")))
+    }
+
+    /// Writes down what follows from a code that stands for a lost device.
+    pub(super) fn let_in(
+        &self,
+        account: &mut Account,
+        by: &str,
+        event: &mut Event,
+        post: Post<'_>,
+        journal: &mut Journal,
+    ) -> Result<Next, KeyError> {
+        let now = post.now;
+        event.device = Some(by.to_owned());
+        account.clear_lane(self.lane(account, now));
+        post.tell(account, Notice::RecoveryUsed, &self.facts(Some(by)), journal)?;
+        if self.settings.recovery.grants == Grants::Rebind {
+            event.reason = Reason::RebindOnly;
+            return Ok(refuse(&format!("That was right, and logs nobody in here. {}", rebind(account, now))));
+        }
+        event.decision = Decision::Accept;
+        event.reason = Reason::Ok;
+        self.learn_source(account, now);
+        let notice = Some(notice(account, now));
+        Ok(Next::Accept { device: by.to_owned(), notice, digits: None })
     }
 }
 
-/// What somebody who got in by a recovery code is to do now.
+/// What somebody who got in without a device is to do now.
 fn notice(account: &Account, now: UnixTime) -> String {
     let left = account.recovery.left().count();
+    let few = if left <= FEW { " Make new ones: otpctl codes new." } else { "" };
+    format!("{left} recovery codes are left.{few} {}", rebind(account, now))
+}
+
+/// How a new device is bound, while no code is needed for it.
+pub(super) fn rebind(account: &Account, now: UnixTime) -> String {
     let mut active = account.active().map(|device| device.id);
     let replace = match (active.next(), active.next()) {
         (Some(only), None) => format!(" --replace {only}"),
         _ => String::new(),
     };
-    let until = prompt::clock(now.plus(Account::REBIND_FOR));
-    let bind = format!("Until {until} no other code is needed to bind the new device: otpctl bind{replace}");
-    let few = if left <= FEW { " Make new ones: otpctl codes new." } else { "" };
-    format!("{left} recovery codes are left.{few} {bind}")
+    let until = prompt::clock(account.recovered.unwrap_or(now).plus(Account::REBIND_FOR));
+    format!("Until {until} no other code is needed to bind the new device: otpctl bind{replace}")
 }
 
 /// Gives an account new recovery codes and returns them: only now can they be told.

@@ -38,7 +38,7 @@ impl<R: Registry> Service<R> {
         };
         let (named, keys) = (call.device.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::Resync, kind: Kind::Resync, code: None, now };
-        self.change_permitted(&parties, &asked, move |account, event| {
+        self.change_permitted(&parties, &asked, move |account, event, _| {
             let device = account.find(&named).filter(|device| device.is_active());
             let id = device.ok_or_else(|| no_such_device(&named))?.id;
             event.device = account.device_mut(id).map(|device| device.name.to_string());

@@ -13,6 +13,7 @@ use otpd_core::time::UnixTime;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
 
+use super::post::Facts;
 use super::prompt;
 use crate::names::Person;
 use crate::settings::Settings;
@@ -69,6 +70,12 @@ impl Scene {
         ask(prompt::informed(account, self.lane(account, now), now), digits)
     }
 
+    /// Asks again, after saying something.
+    pub(super) fn ask_after(&self, account: &Account, say: &str) -> Next {
+        let digits = account.active().map(|device| device.parameters.digits()).max().unwrap_or(DIGITS);
+        ask(format!("{say} {}", prompt::plain(account.identity.name.as_str())), digits)
+    }
+
     /// The remote host, as PAM said it.
     pub(super) fn address(&self) -> Option<String> {
         match self.from {
@@ -93,6 +100,16 @@ impl Scene {
             detail: methods
                 .map(|info| format!("passed before: {}", info.split(' ').next().unwrap_or_default())),
             ..Event::blank(now, user, actor, kind, decision, reason)
+        }
+    }
+
+    /// What a notice of this login says.
+    pub(super) fn facts(&self, device: Option<&str>) -> Facts {
+        Facts {
+            service: Some(self.login.service.clone()),
+            address: self.address(),
+            device: device.map(ToOwned::to_owned),
+            detail: None,
         }
     }
 

@@ -48,7 +48,7 @@ fn service(settings: Settings) -> Service<Memory> {
 
 fn settings(policy: Policy) -> Settings {
     let keep_events = Duration::from_secs(30 * 86_400);
-    Settings { policy, admin_group: None, issuer: "nas".into(), say_why: true, keep_events }
+    Settings { policy, issuer: "nas".into(), say_why: true, keep_events, ..Settings::default() }
 }
 
 fn plain() -> Service<Memory> {

@@ -1,0 +1,288 @@
+//! The post office: hands mails to otpd-mail, and knows how they fare.
+//!
+//! What otpd-mail has is remembered in memory alone: whoever is killed in between, a mail is delivered twice at worst, and
+//! never lost.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use otpd_core::event::Decision;
+use otpd_core::event::Event;
+use otpd_core::event::Kind;
+use otpd_core::event::Reason;
+use otpd_core::outbox::Due;
+use otpd_core::outbox::Fate;
+use otpd_core::outbox::MailId;
+use otpd_core::outbox::MailKind;
+use otpd_core::registry::Registry;
+use otpd_core::time::UnixTime;
+use otpd_proto::mail as wire;
+
+use super::Failure;
+use super::Service;
+use crate::clock;
+use crate::peer::Peer;
+use crate::permit::Permit;
+use crate::permit::Request;
+use crate::permit::Role;
+use crate::permit::State;
+use crate::permit::permit;
+use crate::post_bell::PostBell;
+
+/// What is known of otpd-mail and of the mails that it has.
+#[derive(Default)]
+pub(super) struct Office {
+    desk: Mutex<Desk>,
+    bell: Arc<PostBell>,
+}
+
+#[derive(Default)]
+struct Desk {
+    mailer: Option<(wire::Mailer, Instant)>,
+    out: HashMap<MailId, (String, Instant)>,
+    last: VecDeque<(MailId, Try)>,
+    delivered: Option<Try>,
+    trouble: Option<Try>,
+}
+
+/// What became of a try to deliver a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Try {
+    pub(super) at: UnixTime,
+    pub(super) outcome: wire::Outcome,
+    pub(super) answer: String,
+    pub(super) advice: Option<String>,
+}
+
+/// How mails fare.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Report {
+    pub(super) transport: Option<String>,
+    pub(super) problem: Option<String>,
+    pub(super) delivered: Option<Try>,
+    pub(super) trouble: Option<Try>,
+}
+
+impl Office {
+    pub(super) fn with_bell(bell: Arc<PostBell>) -> Self {
+        Self { bell, ..Self::default() }
+    }
+
+    /// Why this box cannot send mail, as far as is known.
+    pub(super) fn problem(&self, now: Instant) -> Option<String> {
+        self.desk().problem(now)
+    }
+
+    pub(super) fn report(&self, now: Instant) -> Report {
+        let desk = self.desk();
+        let there = desk.mailer.as_ref().filter(|(_, at)| is_recent(*at, now));
+        Report {
+            transport: there.map(|(mailer, _)| mailer.transport.clone()),
+            problem: desk.problem(now),
+            delivered: desk.delivered.clone(),
+            trouble: desk.trouble.clone(),
+        }
+    }
+
+    /// What became of the last try of a mail.
+    pub(super) fn last_try(&self, id: MailId) -> Option<Try> {
+        let desk = self.desk();
+        desk.last.iter().find(|(of, _)| *of == id).map(|(_, last)| last.clone())
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    fn problem(&self, now: Instant) -> Option<String> {
+        let Some((mailer, _)) = self.mailer.as_ref().filter(|(_, at)| is_recent(*at, now)) else {
+            return Some("otpd-mail is not running here".into());
+        };
+        if mailer.problem.is_some() {
+            return mailer.problem.clone();
+        }
+        let trouble = self.trouble.as_ref()?;
+        if self.delivered.as_ref().is_some_and(|delivered| delivered.at >= trouble.at) {
+            return None;
+        }
+        let advice = trouble.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+        Some(format!("the last mail was not taken: {}{advice}", trouble.answer))
+    }
+
+    /// Notes that otpd-mail is there. What another one had is free again, and what this one has had for too long.
+    fn meet(&mut self, mailer: &wire::Mailer, now: Instant) {
+        self.out.retain(|_, (instance, since)| {
+            *instance == mailer.instance && now.saturating_duration_since(*since) < LONGEST_DELIVERY
+        });
+        self.mailer = Some((mailer.clone(), now));
+    }
+
+    fn note(&mut self, id: MailId, tried: Try) {
+        self.last.retain(|(of, _)| *of != id);
+        self.last.push_front((id, tried.clone()));
+        self.last.truncate(REMEMBERED);
+        match tried.outcome {
+            wire::Outcome::Delivered => self.delivered = Some(tried),
+            wire::Outcome::Later => self.trouble = Some(tried),
+            // Of an address, as a rule, and not of the way there.
+            wire::Outcome::Failed => {}
+        }
+    }
+}
+
+impl<R: Registry> Service<R> {
+    /// Lets everybody go who waits for a mail.
+    pub fn close_office(&self) {
+        self.office.bell.stop();
+    }
+
+    /// Hands out the mail that is due, after waiting for one if need be.
+    ///
+    /// # Errors
+    /// [`Failure`]: the caller is not otpd-mail, or the registry cannot be read.
+    pub fn claim(&self, peer: Peer, call: &wire::ClaimParameters) -> Result<wire::Claimed, Failure> {
+        self.mailer(peer)?;
+        let wait = Duration::from_secs(call.wait.unwrap_or(0).min(wire::LONGEST_WAIT).into());
+        let until = clock::monotonic().checked_add(wait).unwrap_or_else(clock::monotonic);
+        loop {
+            let heard = self.office.bell.rings();
+            self.office.desk().meet(&call.mailer, clock::monotonic());
+            let message = if call.mailer.problem.is_none() { self.next_mail(&call.mailer)? } else { None };
+            let left = until.saturating_duration_since(clock::monotonic());
+            if message.is_some() || left.is_zero() {
+                return Ok(wire::Claimed { message });
+            }
+            if !self.office.bell.wait(heard, self.until_next(&call.mailer)?.min(left)) {
+                return Ok(wire::Claimed { message: None });
+            }
+        }
+    }
+
+    /// How long it is worth waiting for the next mail.
+    fn until_next(&self, mailer: &wire::Mailer) -> Result<Duration, Failure> {
+        if mailer.problem.is_some() {
+            return Ok(Duration::MAX);
+        }
+        let next = self.registry.next_mail()?;
+        // One that is with another worker is due all the time.
+        Ok(next.map_or(Duration::MAX, |next| next.since(clock::now()).max(BREATH)))
+    }
+
+    /// Writes down what became of a mail.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn done(
+        &self,
+        peer: Peer,
+        call: &wire::DoneParameters,
+        now: UnixTime,
+    ) -> Result<wire::Settled, Failure> {
+        self.mailer(peer)?;
+        let nothing = || Failure::refused(Reason::NoSuchMail, "No such mail is waiting.");
+        let id = MailId::from_hex(&call.id).ok_or_else(nothing)?;
+        let due = self.registry.mail(id)?.ok_or_else(nothing)?;
+        let answer: String = call.answer.chars().filter(|c| !c.is_control()).take(LONGEST_ANSWER).collect();
+        let advice = call.advice.as_ref().map(|advice| advice.chars().take(LONGEST_ANSWER).collect());
+        let tried = Try { at: now, outcome: call.outcome, answer: answer.clone(), advice };
+        let (fate, event) = match call.outcome {
+            wire::Outcome::Delivered => (Fate::Delivered, None),
+            wire::Outcome::Later => {
+                let next = due.mail.kind.again(due.tries.saturating_add(1), now);
+                (Fate::Later { next, answer }, None)
+            }
+            wire::Outcome::Failed => {
+                let event = self.given_up(&due, now, Reason::MailRefused, &answer);
+                (Fate::Failed { answer }, Some(event))
+            }
+        };
+        self.registry.settle_mail(id, fate, event)?;
+        let mut desk = self.office.desk();
+        desk.out.remove(&id);
+        desk.note(id, tried);
+        Ok(wire::Settled {})
+    }
+
+    fn mailer(&self, peer: Peer) -> Result<(), Failure> {
+        let is_mailer = peer.is_root || self.settings().mailer == Some(peer.raw_uid);
+        let role = if is_mailer { Role::Mailer } else { Role::Other };
+        match permit(role, Request::Mail, State::Protected) {
+            Permit::Free => Ok(()),
+            _ => Err(Failure::refused(Reason::NotPermitted, "Mails are for otpd-mail alone.")),
+        }
+    }
+
+    /// The next mail that is good for anything; what is past its use is given up on the way.
+    fn next_mail(&self, mailer: &wire::Mailer) -> Result<Option<wire::Message>, Failure> {
+        let mut desk = self.office.desk();
+        loop {
+            let now = clock::now();
+            let out: Vec<MailId> = desk.out.keys().copied().collect();
+            if out.len() >= MOST_OUT {
+                return Ok(None);
+            }
+            let Some(due) = self.registry.due_mail(now, &out)? else { return Ok(None) };
+            let reason = match self.read_mail(&due, now) {
+                Ok(message) => {
+                    desk.out.insert(due.mail.id, (mailer.instance.clone(), clock::monotonic()));
+                    return Ok(Some(message));
+                }
+                Err(reason) => reason,
+            };
+            let why = if reason == Reason::MailExpired { "it came past its use" } else { "it does not open" };
+            let event = self.given_up(&due, now, reason, why);
+            let fate = Fate::Failed { answer: why.to_owned() };
+            self.registry.settle_mail(due.mail.id, fate, Some(event))?;
+        }
+    }
+
+    fn read_mail(&self, due: &Due, now: UnixTime) -> Result<wire::Message, Reason> {
+        let mail = &due.mail;
+        if now >= mail.expires || mail.at.since(now) > mail.kind.keeps() {
+            return Err(Reason::MailExpired);
+        }
+        self.open_mail(due).ok_or(Reason::BadKey)
+    }
+
+    fn open_mail(&self, due: &Due) -> Option<wire::Message> {
+        let facts = self.keys.open_mail(due.mail.id, &due.mail.sealed).ok()?;
+        serde_json::from_slice(&facts).ok()
+    }
+
+    /// The end of a mail that nobody got.
+    fn given_up(&self, due: &Due, now: UnixTime, reason: Reason, answer: &str) -> Event {
+        let user = self.open_mail(due).map_or_else(|| "-".to_owned(), |message| message.user);
+        let tries = due.tries.saturating_add(u32::from(reason == Reason::MailRefused));
+        let what = match due.mail.kind {
+            MailKind::Confirm => "a code for an address",
+            MailKind::Code => "a code for a login",
+            MailKind::Notice => "a notice",
+            MailKind::Test => "a test",
+        };
+        Event {
+            detail: Some(format!("{what}, given up after {tries} tries: {answer}")),
+            ..Event::blank(now, &user, "otpd-mail", Kind::Mail, Decision::Refuse, reason)
+        }
+    }
+}
+
+fn is_recent(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < ABSENT_AFTER
+}
+
+/// otpd-mail asks at least every 30 seconds.
+const ABSENT_AFTER: Duration = Duration::from_secs(90);
+/// The longest deadline of a message, and a little.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(330);
+const BREATH: Duration = Duration::from_millis(250);
+const MOST_OUT: usize = 32;
+const REMEMBERED: usize = 32;
+const LONGEST_ANSWER: usize = 500;
