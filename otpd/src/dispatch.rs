@@ -174,7 +174,7 @@ fn serve<R: Registry>(
         admin::CLOCK_RESET => with(raw, |p| Faulty { interface, result: s.clock_reset(peer, &p, now) }),
         admin::MAIL_TEST => with(raw, |p| Faulty { interface, result: s.mail_test(peer, &p, now) }),
         admin::MAIL_STATUS => with(raw, |p| Faulty { interface, result: s.mail_status(peer, &p, now) }),
-        mail::CLAIM => with(raw, |p| Faulty { interface, result: s.claim(peer, &p) }),
+        mail::CLAIM => with(raw, |p| Faulty { interface, result: s.claim(peer, &p, clock::now) }),
         mail::DONE => with(raw, |p| Faulty { interface, result: s.done(peer, &p, now) }),
         admin::EXPORT => with(raw, |p| Faulty { interface, result: s.export(peer, &p, now) }),
         admin::BACKUP => with(raw, |p| Faulty { interface, result: s.backup(peer, &p, file, now) }),

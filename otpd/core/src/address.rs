@@ -78,8 +78,8 @@ impl Address {
         let first = |text: &str| text.get(..1).unwrap_or_default().to_owned();
         let (name, label) = (first(name), first(domain));
         match domain.rsplit_once('.') {
-            Some((_, last)) => format!("{name}{mask}@{label}{mask}.{last}"),
-            None => format!("{name}{mask}@{label}{mask}"),
+            Some((_, last)) if last.len() <= LONGEST_SHOWN => format!("{name}{mask}@{label}{mask}.{last}"),
+            _ => format!("{name}{mask}@{label}{mask}"),
         }
     }
 }
@@ -103,6 +103,8 @@ fn is_label(label: &str) -> bool {
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_LABEL: usize = 63;
+/// Of a top-level domain: a prompt has little room.
+const LONGEST_SHOWN: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -170,6 +172,8 @@ mod tests {
         assert_eq!(address.masked(), "j•••@m•••.org");
         assert_eq!(address.masked_in_ascii(), "j***@m***.org");
         assert_eq!(Address::parse("root@localhost").unwrap().masked_in_ascii(), "r***@l***");
+        let long = Address::parse("jane@example.abcdefghijklm").unwrap();
+        assert_eq!(long.masked_in_ascii(), "j***@e***");
         assert_eq!(format!("{address:?}"), "Address(j***@m***.org)");
     }
 }

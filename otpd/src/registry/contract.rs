@@ -35,6 +35,7 @@ use otpd_core::waiting::Waiting;
 
 mod copies;
 mod log;
+mod mail;
 
 use super::Sqlite;
 use super::memory::Memory;
@@ -45,6 +46,9 @@ use copies::a_snapshot_counts_what_is_protected;
 use copies::the_data_key_is_replaced_as_a_whole;
 use log::a_head_from_before_stays_on_the_way;
 use log::the_log_is_whole_whatever_was_recorded_and_removed;
+use mail::a_mail_that_is_given_up_leaves_nothing_but_its_end;
+use mail::a_mail_waits_until_a_server_has_it;
+use mail::codes_go_before_notices_and_of_notices_only_so_many_wait;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -88,6 +92,9 @@ contract!(
     of_imports_that_are_open_the_newest_stays_so,
     the_data_key_is_replaced_as_a_whole,
     a_snapshot_counts_what_is_protected,
+    a_mail_waits_until_a_server_has_it,
+    codes_go_before_notices_and_of_notices_only_so_many_wait,
+    a_mail_that_is_given_up_leaves_nothing_but_its_end,
 );
 
 pub(super) fn open(directory: &std::path::Path) -> Sqlite {
@@ -168,6 +175,7 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         let _ = account.recover(Mark([2; 16]), NOW);
         account.enrolment = Some(Waiting::begin(Mark([3; 16]), NOW));
         assert!(!account.enrol(Mark([4; 16]), NOW));
+        mail::fill(account);
         let new = NewDevice {
             name: DeviceName::new("téléphone").unwrap(),
             key: SealedKey(vec![]),

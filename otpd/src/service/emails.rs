@@ -23,6 +23,7 @@ use otpd_proto::account as wire;
 use super::Failure;
 use super::Parties;
 use super::Service;
+use super::office::Condition;
 use super::post::Facts;
 use super::post::Post;
 use super::prompt;
@@ -75,6 +76,7 @@ impl<R: Registry> Service<R> {
         let asked = Asked { request: Request::AddEmail, kind: Kind::EmailAdd, code: call.code.as_ref(), now };
         self.change_permitted(&parties, &asked, move |account, event, journal| {
             event.detail = Some(address.masked());
+            account.emails.expire(now);
             check_new(account, &address, &keys)?;
             let postage = account.postage_mut(Lane::Own);
             postage.send(now).map_err(too_many_mails)?;
@@ -162,7 +164,7 @@ impl<R: Registry> Service<R> {
 
     /// Why this box cannot send mail, as far as is known.
     pub(super) fn mail_problem(&self) -> Option<String> {
-        self.office.problem(clock::monotonic())
+        self.office.condition(clock::monotonic()).problem()
     }
 
     /// The secure emails of an account as this caller may see them.
@@ -194,9 +196,9 @@ impl<R: Registry> Service<R> {
         let address = Address::parse(typed).map_err(|why| {
             Failure::refused(Reason::BadAddress, format!("That is no address for mail: {why}."))
         })?;
-        match self.mail_problem() {
-            None => Ok(address),
-            Some(problem) => {
+        match self.office.condition(clock::monotonic()) {
+            Condition::Able | Condition::Troubled(_) => Ok(address),
+            Condition::Unable(problem) => {
                 let say = format!(
                     "This box cannot send mail ({problem}). An administrator can see more: otpctl mail status"
                 );

@@ -123,14 +123,14 @@ impl<R: Registry> Service<R> {
             return Ok(scene.wrong(now));
         };
         let (keys, deciding) = (Arc::clone(&self.keys), Arc::new(scene.clone()));
-        let mail_problem = matches!(typed, Typed::Mail).then(|| self.mail_problem()).flatten();
+        let condition = self.office.condition(clock::monotonic());
         let decided = self.registry.change(&person.identity, move |account, journal| {
             let post = Post { keys: &keys, settings: &deciding.settings, now };
             match &typed {
                 Typed::Code(code) => deciding.decide(account, code, given, post, journal),
                 Typed::RecoveryCode(code) => deciding.recover(account, code, post, journal),
                 Typed::ShortCode(code) => deciding.short_code(account, code, post, journal),
-                Typed::Mail => deciding.mail_code(account, mail_problem.as_deref(), post, journal),
+                Typed::Mail => deciding.mail_code(account, &condition, post, journal),
                 Typed::Help => Ok(deciding.help(account, now)),
             }
         });

@@ -14,6 +14,7 @@ use otpd_core::short_code::ShortCode;
 use otpd_core::time::UnixTime;
 use otpd_proto::login::Next;
 
+use super::office::Condition;
 use super::post::ENROL_CODE;
 use super::post::MAILED_CODE;
 use super::post::Post;
@@ -27,7 +28,7 @@ impl Scene {
     pub(super) fn mail_code(
         &self,
         account: &mut Account,
-        mail_problem: Option<&str>,
+        condition: &Condition,
         post: Post<'_>,
         journal: &mut Journal,
     ) -> Result<Option<Next>, KeyError> {
@@ -39,7 +40,7 @@ impl Scene {
         let next = match self.elsewhere(&mut event) {
             Some(elsewhere) => elsewhere,
             None => {
-                let say = self.try_to_mail(account, mail_problem, &mut event, post, journal)?;
+                let say = self.try_to_mail(account, condition, &mut event, post, journal)?;
                 self.ask_again(account, say)
             }
         };
@@ -51,7 +52,7 @@ impl Scene {
     fn try_to_mail(
         &self,
         account: &mut Account,
-        mail_problem: Option<&str>,
+        condition: &Condition,
         event: &mut Event,
         post: Post<'_>,
         journal: &mut Journal,
@@ -62,8 +63,8 @@ impl Scene {
             event.reason = Reason::NoSuchEmail;
             return Ok(if account.emails.confirmed().next().is_some() { HELD } else { NO_EMAIL }.into());
         };
-        if let Some(problem) = mail_problem {
-            event.detail = Some(problem.to_owned());
+        if let Condition::Unable(problem) = condition {
+            event.detail = Some(problem.clone());
             return Ok(NO_MAIL.into());
         }
         let lane = self.lane(account, now);
@@ -82,7 +83,7 @@ impl Scene {
         let address = post.keys.open_address(account.id, first)?;
         (event.decision, event.reason) = (Decision::Accept, Reason::Ok);
         event.detail = Some(format!("to {}", address.masked()));
-        Ok(on_its_way(&address, emails.len(), until))
+        Ok(on_its_way(&address, condition, until))
     }
 
     /// A word of help, and the question again.
@@ -151,10 +152,14 @@ impl Scene {
     }
 }
 
-fn on_its_way(address: &Address, addresses: usize, until: UnixTime) -> String {
-    let more = if addresses > 1 { " and your other address" } else { "" };
-    let until = prompt::clock(until);
-    format!("A code is on its way to {}{more}, good until {until}.", address.masked_in_ascii())
+fn on_its_way(address: &Address, condition: &Condition, until: UnixTime) -> String {
+    let (address, until) = (address.masked_in_ascii(), prompt::clock(until));
+    match condition {
+        Condition::Able => format!("A code is on its way to {address}, good until {until}."),
+        _ => format!(
+            "The mail server takes nothing now; if it does, a code comes to {address}, good until {until}."
+        ),
+    }
 }
 
 const NO_EMAIL: &str =

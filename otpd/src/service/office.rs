@@ -26,7 +26,7 @@ use otpd_proto::mail as wire;
 
 use super::Failure;
 use super::Service;
-use crate::clock;
+use crate::clock::monotonic;
 use crate::peer::Peer;
 use crate::permit::Permit;
 use crate::permit::Request;
@@ -49,6 +49,8 @@ struct Desk {
     last: VecDeque<(MailId, Try)>,
     delivered: Option<Try>,
     trouble: Option<Try>,
+    /// Whether a server took the last mail, of those that found a server.
+    delivers: bool,
 }
 
 /// What became of a try to deliver a mail.
@@ -58,6 +60,27 @@ pub(super) struct Try {
     pub(super) outcome: wire::Outcome,
     pub(super) answer: String,
     pub(super) advice: Option<String>,
+}
+
+/// Whether this box can send mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// Nothing speaks against it.
+    Able,
+    /// The server took nothing of late, for this reason; it may later.
+    Troubled(String),
+    /// It cannot, for this reason.
+    Unable(String),
+}
+
+impl Condition {
+    /// What speaks against it.
+    pub(super) fn problem(self) -> Option<String> {
+        match self {
+            Self::Able => None,
+            Self::Troubled(problem) | Self::Unable(problem) => Some(problem),
+        }
+    }
 }
 
 /// How mails fare.
@@ -74,9 +97,9 @@ impl Office {
         Self { bell, ..Self::default() }
     }
 
-    /// Why this box cannot send mail, as far as is known.
-    pub(super) fn problem(&self, now: Instant) -> Option<String> {
-        self.desk().problem(now)
+    /// Whether this box can send mail, as far as is known.
+    pub(super) fn condition(&self, now: Instant) -> Condition {
+        self.desk().condition(now)
     }
 
     pub(super) fn report(&self, now: Instant) -> Report {
@@ -84,7 +107,7 @@ impl Office {
         let there = desk.mailer.as_ref().filter(|(_, at)| is_recent(*at, now));
         Report {
             transport: there.map(|(mailer, _)| mailer.transport.clone()),
-            problem: desk.problem(now),
+            problem: desk.condition(now).problem(),
             delivered: desk.delivered.clone(),
             trouble: desk.trouble.clone(),
         }
@@ -102,19 +125,16 @@ impl Office {
 }
 
 impl Desk {
-    fn problem(&self, now: Instant) -> Option<String> {
+    fn condition(&self, now: Instant) -> Condition {
         let Some((mailer, _)) = self.mailer.as_ref().filter(|(_, at)| is_recent(*at, now)) else {
-            return Some("otpd-mail is not running here".into());
+            return Condition::Unable("otpd-mail is not running here".into());
         };
-        if mailer.problem.is_some() {
-            return mailer.problem.clone();
+        if let Some(problem) = &mailer.problem {
+            return Condition::Unable(problem.clone());
         }
-        let trouble = self.trouble.as_ref()?;
-        if self.delivered.as_ref().is_some_and(|delivered| delivered.at >= trouble.at) {
-            return None;
-        }
+        let Some(trouble) = self.trouble.as_ref().filter(|_| !self.delivers) else { return Condition::Able };
         let advice = trouble.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
-        Some(format!("the last mail was not taken: {}{advice}", trouble.answer))
+        Condition::Troubled(format!("the last mail was not taken: {}{advice}", trouble.answer))
     }
 
     /// Notes that otpd-mail is there. What another one had is free again, and what this one has had for too long.
@@ -130,8 +150,8 @@ impl Desk {
         self.last.push_front((id, tried.clone()));
         self.last.truncate(REMEMBERED);
         match tried.outcome {
-            wire::Outcome::Delivered => self.delivered = Some(tried),
-            wire::Outcome::Later => self.trouble = Some(tried),
+            wire::Outcome::Delivered => (self.delivers, self.delivered) = (true, Some(tried)),
+            wire::Outcome::Later => (self.delivers, self.trouble) = (false, Some(tried)),
             // Of an address, as a rule, and not of the way there.
             wire::Outcome::Failed => {}
         }
@@ -148,32 +168,39 @@ impl<R: Registry> Service<R> {
     ///
     /// # Errors
     /// [`Failure`]: the caller is not otpd-mail, or the registry cannot be read.
-    pub fn claim(&self, peer: Peer, call: &wire::ClaimParameters) -> Result<wire::Claimed, Failure> {
+    pub fn claim(
+        &self,
+        peer: Peer,
+        call: &wire::ClaimParameters,
+        clock: impl Fn() -> UnixTime,
+    ) -> Result<wire::Claimed, Failure> {
         self.mailer(peer)?;
         let wait = Duration::from_secs(call.wait.unwrap_or(0).min(wire::LONGEST_WAIT).into());
-        let until = clock::monotonic().checked_add(wait).unwrap_or_else(clock::monotonic);
+        let begun = monotonic();
+        let until = begun.checked_add(wait).unwrap_or(begun);
         loop {
             let heard = self.office.bell.rings();
-            self.office.desk().meet(&call.mailer, clock::monotonic());
-            let message = if call.mailer.problem.is_none() { self.next_mail(&call.mailer)? } else { None };
-            let left = until.saturating_duration_since(clock::monotonic());
+            self.office.desk().meet(&call.mailer, monotonic());
+            let message =
+                if call.mailer.problem.is_none() { self.next_mail(&call.mailer, &clock)? } else { None };
+            let left = until.saturating_duration_since(monotonic());
             if message.is_some() || left.is_zero() {
                 return Ok(wire::Claimed { message });
             }
-            if !self.office.bell.wait(heard, self.until_next(&call.mailer)?.min(left)) {
+            if !self.office.bell.wait(heard, self.until_next(&call.mailer, clock())?.min(left)) {
                 return Ok(wire::Claimed { message: None });
             }
         }
     }
 
     /// How long it is worth waiting for the next mail.
-    fn until_next(&self, mailer: &wire::Mailer) -> Result<Duration, Failure> {
+    fn until_next(&self, mailer: &wire::Mailer, now: UnixTime) -> Result<Duration, Failure> {
         if mailer.problem.is_some() {
             return Ok(Duration::MAX);
         }
         let next = self.registry.next_mail()?;
         // One that is with another worker is due all the time.
-        Ok(next.map_or(Duration::MAX, |next| next.since(clock::now()).max(BREATH)))
+        Ok(next.map_or(Duration::MAX, |next| next.since(now).max(BREATH)))
     }
 
     /// Writes down what became of a mail.
@@ -221,10 +248,14 @@ impl<R: Registry> Service<R> {
     }
 
     /// The next mail that is good for anything; what is past its use is given up on the way.
-    fn next_mail(&self, mailer: &wire::Mailer) -> Result<Option<wire::Message>, Failure> {
+    fn next_mail(
+        &self,
+        mailer: &wire::Mailer,
+        clock: impl Fn() -> UnixTime,
+    ) -> Result<Option<wire::Message>, Failure> {
         let mut desk = self.office.desk();
         loop {
-            let now = clock::now();
+            let now = clock();
             let out: Vec<MailId> = desk.out.keys().copied().collect();
             if out.len() >= MOST_OUT {
                 return Ok(None);
@@ -232,7 +263,7 @@ impl<R: Registry> Service<R> {
             let Some(due) = self.registry.due_mail(now, &out)? else { return Ok(None) };
             let reason = match self.read_mail(&due, now) {
                 Ok(message) => {
-                    desk.out.insert(due.mail.id, (mailer.instance.clone(), clock::monotonic()));
+                    desk.out.insert(due.mail.id, (mailer.instance.clone(), monotonic()));
                     return Ok(Some(message));
                 }
                 Err(reason) => reason,

@@ -21,9 +21,11 @@ mod clocks;
 mod enrol;
 mod first_pass;
 mod import;
+mod mail;
 mod recover;
 mod resync;
 mod verify;
+mod vigil;
 
 use super::*;
 use crate::keys::MasterKey;
