@@ -16,11 +16,18 @@ use crate::qr::Rendering;
 use crate::when::Since;
 
 mod codes;
+mod email;
 mod resync;
 pub(crate) mod root;
 
 pub(crate) use codes::Codes;
 pub(crate) use codes::NewCodes;
+pub(crate) use email::AddEmail;
+pub(crate) use email::ConfirmEmail;
+pub(crate) use email::Email;
+pub(crate) use email::Mail;
+pub(crate) use email::MailTest;
+pub(crate) use email::RemoveEmail;
 pub(crate) use resync::Resync;
 
 /// One-time codes for the logins of this machine.
@@ -113,6 +120,13 @@ pub(crate) enum Command {
     /// can be bound without another code for 30 minutes.
     #[command(subcommand)]
     Codes(Codes),
+    /// Secure emails, for the day when the phone is lost
+    ///
+    /// At the code prompt of a login, the word `mail` has a code mailed to them; and they are told what happens to the
+    /// account. An address counts once a code that was mailed to it is typed here. There are two at most; one that comes
+    /// later than the first can be used to get back in only after a day, or what otpd.toml(5) says.
+    #[command(subcommand)]
+    Email(Email),
     /// Retire all devices of somebody who lost them (administrators)
     ///
     /// The account's next login asks for no code, until a new device is bound. Where protection is required, a new
@@ -145,6 +159,9 @@ pub(crate) enum Command {
     Accounts(Accounts),
     /// Read the audit log (administrators)
     Audit(Audit),
+    /// See whether mails arrive (administrators)
+    #[command(subcommand)]
+    Mail(Mail),
     /// Take over the devices of another module (root)
     ///
     /// All of them or, if anything is wrong, none. People go on with the entries in their apps as they are.

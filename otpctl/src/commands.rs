@@ -17,11 +17,13 @@ mod codes;
 mod confirm;
 mod devices;
 mod doctor;
+mod email;
 mod enrol;
 mod export;
 mod generate;
 mod import;
 mod key;
+mod mail;
 mod man;
 mod proof;
 mod protection;
@@ -52,6 +54,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Off(off) => protection::off(session, off),
         Command::Unlock(unlock) => protection::unlock(session, unlock),
         Command::Codes(codes) => codes::codes(session, codes),
+        Command::Email(email) => email::email(session, email),
         Command::Reset(reset) => protection::reset(session, reset),
         Command::EnrolCode(enrol) => enrol::code(session, enrol),
         Command::Adopt(adopt) => adopt::adopt(session, adopt),
@@ -60,6 +63,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Accounts(accounts) => accounts::list(session, accounts),
         Command::Audit(audit) if audit.verify => verify::verify(session, audit.head),
         Command::Audit(audit) => audit::read(session, audit),
+        Command::Mail(mail) => mail::mail(session, mail),
         Command::Import(import) => import::import(session, import),
         Command::Export(cli::Export::Oath(export)) => export::oath(session, &export),
         Command::Backup(backup) => backup::backup(session, &backup),

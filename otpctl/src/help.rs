@@ -90,8 +90,11 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"user\", \"protected\", \"requirement\": {\"state\", \"since\", \"why\"},\n\
                \x20\"active_devices\", \"pending_devices\",\n\
                \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
-               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"now\", \"clock_synchronised\",\n\
+               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"emails\": [EMAIL],\n\
+               \x20\"mail_problem\", \"news\": [TEXT], \"now\", \"clock_synchronised\",\n\
                \x20\"warnings\": [TEXT]}\n\
+               EMAIL is as `otpctl email list` prints it; mail_problem is null if this box\n\
+               can send mail; news is what no login has told yet.\n\
                state is required, exempt or optional; lane is local, known, unknown or own.\n\
                recovery_codes are those that are left; rebind_until is null but after a\n\
                login by one: until then changes need no code.",
@@ -173,6 +176,37 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"codes\": [CODE]}, numbered from 1 on.",
     },
     Page {
+        command: "email add",
+        arguments: &[USER, ("<ADDRESS>", "The address, name@example.org")],
+        examples: &[
+            ("otpctl email add jane@example.org", "type the code from the mail then"),
+            ("otpctl email add jane@example.org --begin", "type it later"),
+        ],
+        json: "{\"email\": EMAIL}, as `otpctl email list` prints it.",
+    },
+    Page {
+        command: "email confirm",
+        arguments: &[USER, ("<CODE>", "The code from the mail; - reads it from standard input")],
+        examples: &[("otpctl email confirm ABCD-EFGH", "the address counts from now on")],
+        json: "{\"email\": EMAIL}, as `otpctl email list` prints it.",
+    },
+    Page {
+        command: "email list",
+        arguments: &[],
+        examples: &[("otpctl email list", "your own"), ("sudo otpctl email list alice", "alice's")],
+        json: "{\"emails\": [{\"id\", \"address\", \"state\", \"added\", \"recovers\", \"until\"}],\n\
+               \x20\"mail_problem\"}\n\
+               state is pending, confirmed or removed; a confirmed one can be used to get\n\
+               back in from recovers on; until ends a pending or removed one. Times are\n\
+               Unix seconds or null. mail_problem is null if this box can send mail.",
+    },
+    Page {
+        command: "email remove",
+        arguments: &[USER, ("<EMAIL>", "The address or its number")],
+        examples: &[("otpctl email remove jane@example.org", "needs a code of a device")],
+        json: "{\"email\": EMAIL, \"remaining\"}",
+    },
+    Page {
         command: "reset",
         arguments: &[],
         examples: &[
@@ -243,6 +277,24 @@ pub(crate) const PAGES: &[Page] = &[
                With --follow each event is an object on a line of its own.\n\
                With --verify: {\"whole\", \"first\", \"head\", \"flaws\": [{\"defect\", \"number\",\n\
                \x20\"last\", \"at\", \"say\"}], \"more_flaws\"}",
+    },
+    Page {
+        command: "mail test",
+        arguments: &[],
+        examples: &[("sudo otpctl mail test jane@example.org", "see what the mail server answers")],
+        json: "{\"address\", \"transport\", \"try\": {\"at\", \"outcome\", \"answer\", \"advice\"}}\n\
+               outcome is delivered, later or failed; try is null if nobody took the mail\n\
+               up within two minutes. Exits with 1 unless it was delivered.",
+    },
+    Page {
+        command: "mail status",
+        arguments: &[],
+        examples: &[("sudo otpctl mail status", "how mails fare")],
+        json: "{\"transport\", \"problem\", \"waiting\", \"oldest\", \"last_delivered\": TRY,\n\
+               \x20\"last_trouble\": TRY, \"given_up\": [{\"kind\", \"at\", \"tries\", \"answer\"}],\n\
+               \x20\"test\"}\n\
+               TRY is as `otpctl mail test` prints it, or null. Exits with 1 if there is a\n\
+               problem.",
     },
     Page {
         command: "import oath",

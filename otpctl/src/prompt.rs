@@ -38,6 +38,21 @@ pub(crate) fn code(output: &Output, question: &str) -> Result<Option<Secret>, Fa
     }
 }
 
+/// Asks for a line until something is typed; `None` if the person ends the input instead.
+pub(crate) fn line(output: &Output, question: &str) -> Result<Option<String>, Failure> {
+    loop {
+        output.question(question)?;
+        let Some(line) = read_line()? else {
+            output.remark("")?;
+            return Ok(None);
+        };
+        let line = line.trim();
+        if !line.is_empty() {
+            return Ok(Some(line.to_owned()));
+        }
+    }
+}
+
 /// Asks for a passphrase, which does not show as it is typed; `None` if the person ends the input instead.
 pub(crate) fn passphrase(output: &Output, question: &str) -> Result<Option<Secret>, Failure> {
     let stdin = io::stdin();

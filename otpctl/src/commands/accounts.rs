@@ -24,7 +24,7 @@ pub(crate) fn list(session: &Session, typed: cli::Accounts) -> Result<Exit, Fail
 
 fn fetch(session: &Session, typed: cli::Accounts) -> Result<Vec<Account>, Failure> {
     // A code counts once and then for ten minutes, so it goes with the first page only.
-    let mut code = proof::given(session, typed.proof)?;
+    let mut code = proof::given(session, &typed.proof)?;
     let mut accounts: Vec<Account> = Vec::new();
     loop {
         let after = accounts.last().map(|account| account.user.clone());

@@ -25,7 +25,7 @@ pub(crate) fn read(session: &Session, typed: cli::Audit) -> Result<Exit, Failure
         None => None,
     };
     let tail = typed.lines.or(if since.is_none() { Some(NEWEST) } else { None });
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let mut log = Log { session, user: typed.user, since, last: None, code };
     if typed.follow {
         print(&mut log, tail)?;

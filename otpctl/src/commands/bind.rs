@@ -9,6 +9,7 @@ use otpd_proto::account::Confirmed;
 
 use super::Session;
 use super::confirm;
+use super::email;
 use super::proof;
 use super::status;
 use crate::cli;
@@ -30,7 +31,14 @@ pub(crate) fn bind(session: &Session, typed: cli::Bind) -> Result<Exit, Failure>
     let mut file = QrFile::reserve(&typed.qr)?;
     let ink = typed.qr.ink(&session.output);
     let (user, begins_only) = (typed.user.clone(), typed.begin);
-    let begun = begin(session, typed)?;
+    let begun = match begin(session, &typed) {
+        Err(failure) if failure.reason == "email_needed" && !begins_only => {
+            email::lead(session, user.as_deref())?;
+            session.output.lines(&[Line::new()])?;
+            begin(session, &typed)?
+        }
+        begun => begun?,
+    };
     let symbol =
         if ink.is_some() || file.is_some() { Some(Symbol::of(begun.uri.expose_secret())?) } else { None };
     if let (Some(file), Some(symbol)) = (&mut file, &symbol) {
@@ -56,6 +64,9 @@ pub(crate) fn bind(session: &Session, typed: cli::Bind) -> Result<Exit, Failure>
     let confirmed = prove(session, &begun, user.as_deref())?;
     let mut lines = vec![Line::new()];
     lines.extend(confirm::text(&confirmed, user.as_deref(), &Clock::read()));
+    if confirmed.first {
+        lines.extend(way_back(session, user)?);
+    }
     session.output.lines(&lines)?;
     Ok(Exit::Ok)
 }
@@ -79,12 +90,12 @@ fn check_form(session: &Session, typed: &cli::Bind) -> Result<(), Failure> {
     Ok(())
 }
 
-fn begin(session: &Session, typed: cli::Bind) -> Result<Begun, Failure> {
-    let key = prompt::or_standard_input(typed.key, "Key", &session.output)?;
+fn begin(session: &Session, typed: &cli::Bind) -> Result<Begun, Failure> {
+    let key = prompt::or_standard_input(typed.key.clone(), "Key", &session.output)?;
     let read = if typed.hex { key::from_hex } else { key::normalise };
     let key = key.map(|key| read(&key)).transpose()?;
     let counter = typed.hotp.then(|| typed.counter.unwrap_or(0));
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     proof::with_proof(session, code, |code| {
         let parameters = BeginParameters {
             user: typed.user.clone(),
@@ -131,6 +142,23 @@ fn confirm_with(
     let parameters =
         ConfirmParameters { user: user.map(str::to_owned), device: begun.device.to_string(), code };
     session.calls.call(account::CONFIRM, &parameters)
+}
+
+/// What there is beside the recovery codes when the phone is lost.
+fn way_back(session: &Session, user: Option<String>) -> Result<Vec<Line>, Failure> {
+    let found = email::fetch(session, user)?;
+    Ok(match (email::in_words(&found.emails, &Clock::read()), found.mail_problem) {
+        (Some(emails), None) => {
+            vec![format!("  Lost the phone? Type mail at a login:           a code comes to {emails}").into()]
+        }
+        (_, Some(problem)) => {
+            let line = email::cannot(&problem);
+            vec![Line::new(), line.plain(" If the device is lost, recovery codes are the way back.")]
+        }
+        (None, None) => {
+            vec!["  Have codes mailed if it is lost:                otpctl email add ADDRESS".into()]
+        }
+    })
 }
 
 /// The commonest reason for a code that stays wrong is a clock.

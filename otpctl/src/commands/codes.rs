@@ -47,7 +47,7 @@ fn make(session: &Session, typed: cli::NewCodes) -> Result<Exit, Failure> {
         let left = left_in_words(status.recovery_codes.len());
         agree(session, &format!("{left} for {} and would no longer work.", status.user), "Make new ones?")?;
     }
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let made: RecoveryCodes = proof::with_proof(session, code, |code| {
         session.calls.call(account::NEW_CODES, &ProofParameters { user: typed.user.clone(), code })
     })?;

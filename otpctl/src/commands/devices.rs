@@ -101,7 +101,7 @@ fn place(device: &Device) -> String {
 pub(crate) fn rename(session: &Session, typed: cli::Rename) -> Result<Exit, Failure> {
     let (user, device, name) =
         typed.parts().ok_or_else(|| Failure::usage("name a device and its new name"))?;
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let renamed: Renamed = proof::with_proof(session, code, |code| {
         let parameters =
             RenameParameters { user: user.clone(), device: device.clone(), name: name.clone(), code };
@@ -116,7 +116,7 @@ pub(crate) fn rename(session: &Session, typed: cli::Rename) -> Result<Exit, Fail
 /// Removes a device.
 pub(crate) fn unbind(session: &Session, typed: cli::Unbind) -> Result<Exit, Failure> {
     let (user, device) = typed.parts().ok_or_else(|| Failure::usage("name a device"))?;
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let unbound: Unbound = proof::with_proof(session, code, |code| {
         let parameters = UnbindParameters { user: user.clone(), device: device.clone(), code };
         session.calls.call(account::UNBIND, &parameters)

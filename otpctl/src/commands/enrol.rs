@@ -16,7 +16,7 @@ use crate::when::Clock;
 
 /// Makes an enrol code and shows it.
 pub(crate) fn code(session: &Session, typed: cli::EnrolCode) -> Result<Exit, Failure> {
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let made = proof::with_proof(session, code, |code| make(session, &typed.user, code))?;
     session.output.result(&made, || text(&made, &typed.user))?;
     Ok(Exit::Ok)

@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::prompt;
 
 /// The code given with `--code`, read from standard input if it is `-`.
-pub(crate) fn given(session: &Session, proof: Proof) -> Result<Option<Secret>, Failure> {
-    prompt::or_standard_input(proof.code, "Code", &session.output)
+pub(crate) fn given(session: &Session, proof: &Proof) -> Result<Option<Secret>, Failure> {
+    prompt::or_standard_input(proof.code.clone(), "Code", &session.output)
 }
 
 /// Makes a change: with the code that was `given`, or without; if the daemon wants one then and somebody is there,

@@ -31,7 +31,7 @@ pub(crate) fn off(session: &Session, typed: cli::Off) -> Result<Exit, Failure> {
             "Turn login protection off?",
         )?;
     }
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let off: TurnedOff = proof::with_proof(session, code, |code| {
         session.calls.call(account::OFF, &ProofParameters { user: typed.user.clone(), code })
     })?;
@@ -44,7 +44,7 @@ pub(crate) fn off(session: &Session, typed: cli::Off) -> Result<Exit, Failure> {
 
 /// Opens closed lanes.
 pub(crate) fn unlock(session: &Session, typed: cli::Unlock) -> Result<Exit, Failure> {
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let unlocked: Unlocked = proof::with_proof(session, code, |code| {
         session.calls.call(account::UNLOCK, &ProofParameters { user: typed.user.clone(), code })
     })?;
@@ -78,7 +78,7 @@ pub(crate) fn reset(session: &Session, typed: cli::Reset) -> Result<Exit, Failur
             format!("{devices} retired and failed attempts are forgotten. {}", without_device(&status));
         agree(session, &what, &format!("Reset {}?", status.user))?;
     }
-    let code = proof::given(session, typed.proof)?;
+    let code = proof::given(session, &typed.proof)?;
     let done: WasReset = proof::with_proof(session, code, |code| {
         session.calls.call(admin::RESET, &ResetParameters { user: typed.user.clone(), code })
     })?;

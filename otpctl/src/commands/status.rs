@@ -8,6 +8,7 @@ use otpd_proto::account::StatusParameters;
 
 use super::Session;
 use super::count;
+use super::email;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
@@ -37,6 +38,7 @@ fn text(status: &Status, user: Option<&str>, clock: &Clock, size: Option<(usize,
         Line::new(),
         fact("Devices").append(devices(status)),
         fact("Recovery").append(recovery(status)),
+        fact("Email").append(emails(status, clock)),
         fact("Required").append(requirement(&status.requirement, status.protected, clock)),
     ];
     for (index, lane) in status.lanes.iter().enumerate() {
@@ -44,6 +46,9 @@ fn text(status: &Status, user: Option<&str>, clock: &Clock, size: Option<(usize,
     }
     lines.extend(status.rebind_until.map(|until| fact("Rebind").append(rebind(until, clock))));
     lines.push(fact("Clock").append(time(status, clock)));
+    for (index, news) in status.news.iter().enumerate() {
+        lines.push(fact(if index == 0 { "News" } else { "" }).plain(news));
+    }
     for warning in &status.warnings {
         lines.push(Line::new());
         lines.extend(wrap(warning, width).into_iter().map(|words| Line::new().then(Tone::Bad, words)));
@@ -77,8 +82,20 @@ fn recovery(status: &Status) -> Line {
     }
 }
 
+fn emails(status: &Status, clock: &Clock) -> Line {
+    match (email::in_words(&status.emails, clock), &status.mail_problem) {
+        (None, _) => Line::new().then(if status.protected { Tone::Warn } else { Tone::Plain }, "none"),
+        (Some(emails), None) => emails.into(),
+        (Some(emails), Some(problem)) => Line::new()
+            .plain(emails)
+            .plain("; ")
+            .then(Tone::Bad, "no mail goes out")
+            .plain(format!(": {problem}")),
+    }
+}
+
 fn rebind(until: i64, clock: &Clock) -> Line {
-    let needed = Line::new().then(Tone::Warn, "needed").plain(", somebody came in by a recovery code");
+    let needed = Line::new().then(Tone::Warn, "needed").plain(", somebody came in without a device");
     if until <= clock.now() {
         return needed;
     }
@@ -137,6 +154,7 @@ fn time(status: &Status, clock: &Clock) -> Line {
 
 /// Ends with a command, so that a user can be put behind it.
 fn advice(status: &Status) -> Option<&'static str> {
+    let has_email = status.emails.iter().any(|email| email.state == "confirmed");
     if status.lanes.iter().any(|lane| lane.closed) {
         Some("To let logins try again where they are closed: otpctl unlock")
     } else if !status.protected && status.requirement.state != "exempt" {
@@ -145,6 +163,8 @@ fn advice(status: &Status) -> Option<&'static str> {
         Some("Bind the new device in place of the lost one (--replace): otpctl bind")
     } else if status.protected && status.recovery_codes.is_empty() {
         Some("For the day when every device is lost: otpctl codes new")
+    } else if status.protected && status.mail_problem.is_none() && !has_email {
+        Some("So that a code can be mailed when every device is lost: otpctl email add")
     } else if status.protected && status.active_devices == 1 {
         Some("In case this device is lost, add a second one: otpctl bind")
     } else {

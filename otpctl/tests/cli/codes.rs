@@ -87,14 +87,14 @@ fn a_recovery_is_shown_until_the_new_device_is_bound() {
     let changes = json!({"rebind_until": now() + 600});
     let ended = Daemon::saying(reply(&status(&changes))).run(&["status"]);
     assert!(
-        ended.out.contains("Rebind    needed, somebody came in by a recovery code; until "),
+        ended.out.contains("Rebind    needed, somebody came in without a device; until "),
         "{}",
         ended.out
     );
     assert!(ended.out.ends_with("(--replace): otpctl bind\n"), "{}", ended.out);
     let changes = json!({"rebind_until": now() - 1});
     let ended = Daemon::saying(reply(&status(&changes))).run(&["status"]);
-    assert!(ended.out.contains("Rebind    needed, somebody came in by a recovery code\n"), "{}", ended.out);
+    assert!(ended.out.contains("Rebind    needed, somebody came in without a device\n"), "{}", ended.out);
 }
 
 #[test]

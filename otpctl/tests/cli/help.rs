@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 33] = [
     "bind",
     "confirm",
     "status",
@@ -17,6 +17,10 @@ const COMMANDS: [&str; 27] = [
     "unlock",
     "codes left",
     "codes new",
+    "email add",
+    "email confirm",
+    "email list",
+    "email remove",
     "reset",
     "enrol-code",
     "adopt",
@@ -24,6 +28,8 @@ const COMMANDS: [&str; 27] = [
     "clock-reset",
     "accounts",
     "audit",
+    "mail test",
+    "mail status",
     "import oath",
     "import google-authenticator",
     "export oath",

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::support::Daemon;
 use crate::support::begun;
 use crate::support::device;
+use crate::support::email;
 use crate::support::error;
 use crate::support::refused;
 use crate::support::reply;
@@ -21,7 +22,7 @@ fn every_command_prints_one_object_of_its_shape() {
         "last_used": null, "locked": false});
     let adopted = json!({"was_user": "alice", "was_uid": 1, "user": "alice", "uid": 2, "active_devices": 1,
         "last_used": null, "changed": true});
-    let cases: [(&[&str], Value, &[&str]); 15] = [
+    let cases: [(&[&str], Value, &[&str]); 20] = [
         (&["bind", "--begin"], begun(), &["device", "expires", "key", "name", "uri"]),
         (
             &["confirm", "1", "123456"],
@@ -36,7 +37,10 @@ fn every_command_prints_one_object_of_its_shape() {
             &[
                 "active_devices",
                 "clock_synchronised",
+                "emails",
                 "lanes",
+                "mail_problem",
+                "news",
                 "now",
                 "pending_devices",
                 "protected",
@@ -52,6 +56,15 @@ fn every_command_prints_one_object_of_its_shape() {
         (&["unbind", "1"], json!({"device": device(&json!({})), "remaining": 1}), &["device", "remaining"]),
         (&["unlock"], json!({"opened": ["local"]}), &["opened"]),
         (&["codes", "left"], status(&json!({})), &["left"]),
+        (&["email", "add", "jane@example.org"], json!({"email": email("pending")}), &["email"]),
+        (&["email", "confirm", "ABCD-EFGH"], json!({"email": email("confirmed")}), &["email"]),
+        (&["email", "list"], json!({"emails": [], "mail_problem": null}), &["emails", "mail_problem"]),
+        (
+            &["email", "remove", "1"],
+            json!({"email": email("removed"), "remaining": 0}),
+            &["email", "remaining"],
+        ),
+        (&["mail", "test", "jane@example.org"], mail_status(), &["address", "transport", "try"]),
         (&["reset", "alice", "--yes"], json!({"retired": 2}), &["retired"]),
         (
             &["adopt", "alice", "--yes"],
@@ -79,6 +92,13 @@ fn every_command_prints_one_object_of_its_shape() {
         assert_eq!(keys(&object), shape, "{words:?}");
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{words:?}");
     }
+}
+
+/// What is also an answer to `MailTest`.
+fn mail_status() -> Value {
+    let delivered = json!({"at": 1, "outcome": "delivered", "answer": "250 OK", "advice": null});
+    json!({"id": "ab", "transport": "SMTP", "problem": null, "waiting": 0, "oldest": null,
+        "last_delivered": null, "last_trouble": null, "given_up": [], "test": delivered})
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod codes;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod email;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod help;
@@ -28,6 +30,8 @@ mod hostile;
 mod import;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
+mod mail;
 #[cfg(test)]
 mod proof;
 #[cfg(test)]

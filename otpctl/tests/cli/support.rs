@@ -271,9 +271,18 @@ pub(crate) fn status(changes: &Value) -> Value {
     let mut status = json!({"user": "alice", "protected": true,
         "requirement": {"state": "optional", "since": null, "why": ""}, "active_devices": 2,
         "pending_devices": 0, "lanes": [], "recovery_codes": [1, 2, 4, 5, 6, 7, 8, 9, 10], "rebind_until": null,
+        "emails": [email("confirmed")], "mail_problem": null, "news": [],
         "now": 1_700_000_000, "clock_synchronised": true, "warnings": []});
     status.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     status
+}
+
+/// A secure email.
+pub(crate) fn email(state: &str) -> Value {
+    let until = (state != "confirmed").then(|| now() + 600);
+    let recovers = (state == "confirmed").then_some(1_700_000_000);
+    json!({"id": 1, "address": "jane@example.org", "state": state, "added": 1_700_000_000,
+        "recovers": recovers, "until": until})
 }
 
 pub(crate) const KEY: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";

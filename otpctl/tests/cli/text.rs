@@ -18,6 +18,7 @@ alice: login protection is on
 
   Devices   2 active
   Recovery  9 codes left
+  Email     jane@example.org
   Required  no
   Clock     2023-11-14 22:13:20 UTC, synchronised
 ";
