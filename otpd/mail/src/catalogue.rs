@@ -41,6 +41,9 @@ pub(crate) struct Labels {
     pub(crate) used: String,
     pub(crate) detail: String,
     pub(crate) event: String,
+    pub(crate) recovery_code: String,
+    pub(crate) mailed_code: String,
+    pub(crate) enrol_code: String,
 }
 
 /// The texts of one kind of mail.

@@ -35,7 +35,7 @@ pub(super) fn write(letter: &Letter<'_>) -> Zeroizing<String> {
         "<div class=\"warn\" style=\"margin:0 0 20px;padding:14px 16px;background:#fff7e6;border-radius:8px\">\n\
          <p style=\"margin:0 0 4px;font-weight:600\">{}</p>\n<p style=\"margin:0\">{}</p>\n</div>\n",
         escape(&letter.not_you.0),
-        escape(&letter.not_you.1)
+        prose(&letter.not_you.1)
     ));
     out.push_str(&format!(
         "<p class=\"quiet\" style=\"margin:0;font-size:13px;color:#6b7280\">{}</p>\n",
@@ -55,7 +55,7 @@ fn head(letter: &Letter<'_>) -> String {
 
 fn paragraphs(out: &mut String, paragraphs: &[String]) {
     for paragraph in paragraphs {
-        out.push_str(&format!("<p style=\"margin:0 0 14px\">{}</p>\n", escape(paragraph)));
+        out.push_str(&format!("<p style=\"margin:0 0 14px\">{}</p>\n", prose(paragraph)));
     }
 }
 
@@ -71,6 +71,15 @@ fn facts(out: &mut String, facts: &[(String, String)]) {
         ));
     }
     out.push_str("</table>\n");
+}
+
+/// Sentences, with commands set apart.
+fn prose(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(number, part)| match number.is_multiple_of(2) {
+        true => escape(part),
+        false => format!("{COMMAND}{}</code>", escape(part)),
+    });
+    parts.collect()
 }
 
 /// Text as text, in an element or in an attribute.
@@ -113,6 +122,8 @@ const OPEN: &str = r#"<table role="presentation" width="100%" cellspacing="0" ce
 "#;
 
 const CODE: &str = r#"<div class="code" style="margin:4px 0 18px;padding:16px 8px;background:#eef1f4;color:#0b0d0f;border-radius:8px;text-align:center;font-family:ui-monospace,'SF Mono',Menlo,Consolas,'Liberation Mono',monospace;font-size:28px;line-height:1.2;font-weight:600;letter-spacing:2px;white-space:nowrap;-webkit-user-select:all;user-select:all">"#;
+
+const COMMAND: &str = r#"<code style="font-family:ui-monospace,'SF Mono',Menlo,Consolas,'Liberation Mono',monospace;font-size:15px;white-space:nowrap">"#;
 
 const FACTS: &str = r#"<table cellspacing="0" cellpadding="0" border="0" style="margin:6px 0 20px;font-size:15px">
 "#;

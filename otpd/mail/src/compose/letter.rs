@@ -7,11 +7,13 @@ use otpd_proto::mail::Kind;
 use otpd_proto::mail::Message;
 
 use crate::catalogue::Catalogue;
+use crate::catalogue::Labels;
 use crate::catalogue::Text;
 use crate::verdict::Verdict;
 use crate::verdict::is_harmless;
 
-/// The parts of a mail, each of them plain text of one line.
+/// The parts of a mail, each of them plain text of one line. In `body`, `after` and `not_you`, commands stand between
+/// backquotes.
 pub(super) struct Letter<'a> {
     /// The language, as BCP 47 has it.
     pub(super) tag: String,
@@ -83,13 +85,28 @@ fn facts(message: &Message, catalogue: &Catalogue, text: &Text, values: &Values)
         (&labels.time, Some(values.time.clone())),
         (&labels.service, service),
         (&labels.address, some(&message.address)),
-        (if is_recovery { &labels.used } else { &labels.device }, some(&message.device)),
+        if is_recovery {
+            (&labels.used, some(&message.device).map(|code| translated(&code, labels)))
+        } else {
+            (&labels.device, some(&message.device))
+        },
         (&labels.detail, some(&message.detail)),
     ];
     let told = |(label, value): (&String, Option<String>)| {
         Some((label.clone(), value.filter(|value| !value.is_empty())?))
     };
     all.into_iter().filter_map(told).collect()
+}
+
+/// What let somebody in, `recovery code 3` and the like, in the user's language.
+fn translated(code: &str, labels: &Labels) -> String {
+    let known = [
+        ("recovery code", &labels.recovery_code),
+        ("mailed code", &labels.mailed_code),
+        ("enrol code", &labels.enrol_code),
+    ];
+    let found = known.iter().find_map(|(name, label)| Some((label, code.strip_prefix(name)?)));
+    found.map_or_else(|| code.to_owned(), |(label, rest)| format!("{label}{rest}"))
 }
 
 /// What the placeholders stand for.

@@ -14,7 +14,7 @@ pub(super) fn write(letter: &Letter<'_>) -> Zeroizing<String> {
     add(&letter.title);
     for paragraph in &letter.body {
         add("");
-        add(paragraph);
+        add(&paragraph.replace('`', ""));
     }
     if let Some(code) = letter.code {
         add("");
@@ -22,7 +22,7 @@ pub(super) fn write(letter: &Letter<'_>) -> Zeroizing<String> {
     }
     for paragraph in &letter.after {
         add("");
-        add(paragraph);
+        add(&paragraph.replace('`', ""));
     }
     add("");
     for (label, value) in &letter.facts {
@@ -30,7 +30,7 @@ pub(super) fn write(letter: &Letter<'_>) -> Zeroizing<String> {
     }
     add("");
     add(&letter.not_you.0);
-    add(&letter.not_you.1);
+    add(&letter.not_you.1.replace('`', ""));
     add("");
     // Mail programs hide what follows this line, or show it in grey.
     add("-- ");
