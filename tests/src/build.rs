@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 pub struct Programs {
     /// The daemon.
     pub otpd: PathBuf,
+    /// The process that delivers mail.
+    pub otpd_mail: PathBuf,
     /// The command-line client.
     pub otpctl: PathBuf,
     /// The PAM module.
@@ -26,7 +28,19 @@ impl Programs {
         PROGRAMS.get_or_init(|| {
             let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
             let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--locked", "-p", "otpd", "-p", "otpctl", "-p", "pam_otp"])
+                .args([
+                    "build",
+                    "--quiet",
+                    "--locked",
+                    "-p",
+                    "otpd",
+                    "-p",
+                    "otpd-mail",
+                    "-p",
+                    "otpctl",
+                    "-p",
+                    "pam_otp",
+                ])
                 .current_dir(workspace)
                 .status()
                 .expect("cargo runs");
@@ -34,6 +48,7 @@ impl Programs {
             let target = target_directory();
             Self {
                 otpd: target.join("otpd"),
+                otpd_mail: target.join("otpd-mail"),
                 otpctl: target.join("otpctl"),
                 pam_otp: target.join("libpam_otp.so"),
             }

@@ -232,6 +232,12 @@ fn tls_advice(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "the certificate is for another name: set smtp.host to a name that is in it",
+        // Only its text tells what it is.
+        rustls::Error::InvalidCertificate(CertificateError::Other(other))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "the server's certificate is marked as one of an authority (CA:TRUE): it needs one that is not"
+        }
         rustls::Error::InvalidCertificate(_) => {
             "the certificate is not good: ask the server's administrator, or set smtp.ca_file to the certificate of its authority"
         }

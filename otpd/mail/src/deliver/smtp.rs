@@ -118,7 +118,9 @@ impl Smtp {
             return Err(Trouble::Unexpected(in_one_line(&go_on)));
         }
         step.set(Step::Content);
-        let answer = connection.message(&mail.content).await?;
+        // The crate ends every mail with a line end of its own.
+        let content = mail.content.strip_suffix(b"\r\n").unwrap_or(&mail.content);
+        let answer = connection.message(content).await?;
         if answer.code().to_string().starts_with('2') {
             Ok((answer, connection))
         } else {

@@ -35,7 +35,9 @@ fn reply(step: Step, code: u16, text: &str, outcome: Outcome, advice: &str) {
 
 #[test]
 fn a_4yz_is_for_later_at_every_step() {
-    for step in [Step::Greeting, Step::Tls, Step::Login, Step::Sender, Step::Recipient, Step::Data, Step::Content] {
+    for step in
+        [Step::Greeting, Step::Tls, Step::Login, Step::Sender, Step::Recipient, Step::Data, Step::Content]
+    {
         reply(step, 450, "4.2.0 greylisted", Outcome::Later, "");
         reply(step, 421, "busy", Outcome::Later, "");
     }
