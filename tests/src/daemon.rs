@@ -24,7 +24,7 @@ pub struct Daemon {
     child: Child,
     runtime: PathBuf,
     log: Arc<Mutex<String>>,
-    lines: mpsc::Receiver<String>,
+    lines: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Daemon {
@@ -35,7 +35,18 @@ impl Daemon {
     ///
     /// # Panics
     /// It cannot be started, or says nothing for a minute.
-    pub fn start(mut command: Command, runtime: &Path) -> Result<Self, String> {
+    pub fn start(command: Command, runtime: &Path) -> Result<Self, String> {
+        Self::start_until(command, runtime, "otpd: ready")
+    }
+
+    /// The same with another program, which says `ready`.
+    ///
+    /// # Errors
+    /// What it said instead.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn start_until(mut command: Command, runtime: &Path, ready: &str) -> Result<Self, String> {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("otpd starts");
         let stderr = child.stderr.take().expect("piped");
         let log = Arc::new(Mutex::new(String::new()));
@@ -47,8 +58,8 @@ impl Daemon {
                 let _ = tell.send(line);
             }
         });
-        let mut daemon = Self { child, runtime: runtime.to_owned(), log, lines };
-        if daemon.wait_for("otpd: ready") { Ok(daemon) } else { Err(daemon.ended()) }
+        let mut daemon = Self { child, runtime: runtime.to_owned(), log, lines: Mutex::new(lines) };
+        if daemon.wait_for(ready) { Ok(daemon) } else { Err(daemon.ended()) }
     }
 
     /// Waits for a line with `text`; `false` if otpd ended without it.
@@ -57,7 +68,8 @@ impl Daemon {
     /// Nothing came for a minute.
     pub fn wait_for(&mut self, text: &str) -> bool {
         loop {
-            match self.lines.recv_timeout(Duration::from_secs(60)) {
+            let lines = self.lines.get_mut().expect("no panic while waiting");
+            match lines.recv_timeout(Duration::from_secs(60)) {
                 Ok(line) if line.contains(text) => return true,
                 Ok(_) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return false,

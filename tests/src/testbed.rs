@@ -33,6 +33,7 @@ pub struct Testbed {
     root: tempfile::TempDir,
     namespace: Child,
     daemon: Option<Daemon>,
+    mailer: Option<Daemon>,
     users: u32,
 }
 
@@ -82,7 +83,7 @@ impl Testbed {
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         lay_out(root.path());
         let namespace = enter_namespace(root.path());
-        Self { root, namespace, daemon: None, users: 0 }
+        Self { root, namespace, daemon: None, mailer: None, users: 0 }
     }
 
     /// A system with a daemon of default settings.
@@ -145,6 +146,30 @@ impl Testbed {
         command.args(words).arg(self.path("bin/otpd")).arg("--config").arg(self.path("otpd.toml"));
         let started = Daemon::start(command, &self.runtime());
         self.daemon = Some(started.unwrap_or_else(|said| panic!("otpd does not start: {said}")));
+    }
+
+    /// Starts otpd-mail, which delivers to a server on this port of 127.0.0.1 by these other settings.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_mail(&mut self, port: u16, settings: &str) {
+        let text = format!(
+            "transport = \"smtp\"\nfrom = \"nas@example.org\"\n{settings}\n\
+             [smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n"
+        );
+        fs::write(self.path("mail.toml"), text).expect("written");
+        let mut command = self.command(self.path("bin/otpd-mail"));
+        command.arg("--config").arg(self.path("mail.toml"));
+        let started = Daemon::start_until(command, &self.runtime(), "otpd-mail: ready");
+        self.mailer = Some(started.unwrap_or_else(|said| panic!("otpd-mail does not start: {said}")));
+    }
+
+    /// Takes otpd-mail, to stop or kill it.
+    ///
+    /// # Panics
+    /// It was not started.
+    pub fn take_mailer(&mut self) -> Daemon {
+        self.mailer.take().expect("otpd-mail was started")
     }
 
     /// The daemon.
@@ -305,6 +330,7 @@ impl Default for Testbed {
 
 impl Drop for Testbed {
     fn drop(&mut self) {
+        drop(self.mailer.take());
         drop(self.daemon.take());
         // The namespace goes with its last process, and every mount with it.
         let _ = self.namespace.kill();
@@ -336,7 +362,8 @@ fn lay_out(root: &Path) {
         std::os::unix::fs::chown(&target, None, Some(group)).expect("chown");
     }
     append(&root.join("etc/passwd"), "otpd:x:60999:60999::/nonexistent:/usr/sbin/nologin\n");
-    append(&root.join("etc/group"), "otpd:x:60999:\notpadmin:x:60998:\n");
+    append(&root.join("etc/passwd"), "otpd-mail:x:60997:60997::/nonexistent:/usr/sbin/nologin\n");
+    append(&root.join("etc/group"), "otpd:x:60999:\notpd-mail:x:60997:\notpadmin:x:60998:\n");
     fs::write(
         root.join("etc/sudoers"),
         "Defaults env_reset, timestamp_timeout=0, passwd_tries=1, !lecture\nALL ALL=(ALL) ALL\n",
@@ -344,6 +371,7 @@ fn lay_out(root: &Path) {
     .expect("written");
     fs::set_permissions(root.join("etc/sudoers"), fs::Permissions::from_mode(0o440)).expect("chmod");
     fs::copy(&programs.otpd, root.join("bin/otpd")).expect("copied");
+    fs::copy(&programs.otpd_mail, root.join("bin/otpd-mail")).expect("copied");
     fs::copy(&programs.otpctl, root.join("bin/otpctl")).expect("copied");
     fs::copy(&programs.pam_otp, root.join("lib/pam_otp.so")).expect("copied");
     let other = "auth required pam_deny.so\naccount required pam_deny.so\n";

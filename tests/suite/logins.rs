@@ -9,6 +9,8 @@ mod cockpit;
 mod confined;
 #[path = "logins/log.rs"]
 mod log;
+#[path = "logins/mailbox.rs"]
+mod mailbox;
 #[path = "logins/network.rs"]
 mod network;
 #[path = "logins/one_prompt.rs"]

@@ -310,7 +310,7 @@ fn is_recent(at: Instant, now: Instant) -> bool {
 }
 
 /// otpd-mail asks at least every 30 seconds.
-const ABSENT_AFTER: Duration = Duration::from_secs(90);
+const ABSENT_AFTER: Duration = Duration::from_secs(45);
 /// The longest deadline of a message, and a little.
 const LONGEST_DELIVERY: Duration = Duration::from_secs(330);
 const BREATH: Duration = Duration::from_millis(250);

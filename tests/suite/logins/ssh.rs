@@ -184,10 +184,11 @@ const COMMON: [&str; 10] = [
 
 const WHO: &str = "echo in as $(id -un)";
 
-/// Shows the prompt it is given and types the next line of a file.
+/// Shows the prompt it is given and types the next line of a file, or what comes out of the pipe that it names.
 const TYPIST: &str = "\
 #!/bin/sh
 printf '%s\\n' \"$1\" >>\"$ASKED\"
-head -n 1 \"$TYPED\"
+line=$(head -n 1 \"$TYPED\")
 sed -i 1d \"$TYPED\"
+case $line in @*) cat \"${line#@}\" ;; *) printf '%s\\n' \"$line\" ;; esac
 ";
