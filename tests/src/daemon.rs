@@ -153,7 +153,8 @@ impl Daemon {
     fn ended(&mut self) -> String {
         self.child.wait().expect("our child");
         // The reader ends with the pipe.
-        while self.lines.recv().is_ok() {}
+        let lines = self.lines.get_mut().expect("no panic while waiting");
+        while lines.recv().is_ok() {}
         self.log()
     }
 }

@@ -57,6 +57,7 @@ fn prepared() -> Testbed {
     confirm_emails(&bed, &server, &["alice".to_owned()]);
     bed.bind("alice", "phone");
     server.mail();
+    until(&bed, |status| status["waiting"] == 0);
     bed.take_mailer().stop();
     bed
 }

@@ -60,7 +60,9 @@ fn of_two_hundred_recoveries_none_works_twice_and_no_promised_mail_is_lost() {
     let server = SmtpServer::start("plain");
     let port = server.port();
     bed.start_mail(port, "");
-    users.iter().for_each(|user| drop(bed.user(user)));
+    for user in &users {
+        bed.user(user);
+    }
     confirm_emails(&bed, &server, &users);
     for user in &users {
         bed.bind(user, "phone");
@@ -76,8 +78,9 @@ fn of_two_hundred_recoveries_none_works_twice_and_no_promised_mail_is_lost() {
             .into_iter()
             .map(|part| {
                 scope.spawn(|| {
-                    let promises = part.iter().filter(|user| scene.is_promised(user));
-                    promises.for_each(|user| drop(promised.lock().unwrap().insert(user.clone())));
+                    let promises = part.iter().filter(|user| scene.is_promised(user)).cloned();
+                    let promises: Vec<String> = promises.collect();
+                    promised.lock().unwrap().extend(promises);
                 })
             })
             .collect();
@@ -91,7 +94,7 @@ fn of_two_hundred_recoveries_none_works_twice_and_no_promised_mail_is_lost() {
     assert!(accepted.values().all(|times| *times <= 1), "{accepted:?}");
     // An otpd that had taken a code may have been killed before it said so.
     let let_in = accepted.values().filter(|times| **times == 1).count();
-    assert!(let_in >= USERS / 2, "{let_in} let in");
+    assert!(let_in >= USERS * 3 / 4, "{let_in} let in");
 }
 
 /// Reads mails until everybody has theirs to whom one was promised, and gives each code again and again.
@@ -104,10 +107,14 @@ fn recover(scene: &Scene<'_>, server: &SmtpServer, promised: &HashSet<String>) -
         }
         let user = mail["to"][0].as_str().unwrap().split('@').next().unwrap().to_owned();
         let code = mailed_code(&mail);
-        for _ in 0..3 {
-            let step = scene.answer(&user, &code);
-            let is_in = step.is_some_and(|step| step["next"] == "accept");
-            *accepted.entry(code.clone()).or_insert(0) += u32::from(is_in);
+        let mut heard = 0;
+        while heard < 3 {
+            let Some(step) = scene.answer(&user, &code) else {
+                std::thread::yield_now();
+                continue;
+            };
+            heard += 1;
+            *accepted.entry(code.clone()).or_insert(0) += u32::from(step["next"] == "accept");
         }
         mailed.insert(user);
     }
@@ -126,7 +133,7 @@ fn kill_again_and_again(bed: &mut Testbed, port: u16, scene: &Scene<'_>) -> u32 
             }
             std::thread::yield_now();
         }
-        if chance % 2 == 0 {
+        if chance.is_multiple_of(2) {
             bed.take_daemon().kill();
             bed.start();
         } else {
