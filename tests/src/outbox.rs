@@ -117,11 +117,13 @@ impl Shared {
         self.state.lock().expect("no panic here")
     }
 
-    fn claim(&self, parameters: &ClaimParameters) -> Option<Value> {
+    fn claim(&self, parameters: ClaimParameters, claimed: &mpsc::Sender<Mailer>) -> Option<Value> {
         let wait = Duration::from_secs(parameters.wait.unwrap_or_default().into());
         let able = parameters.mailer.problem.is_none();
         let state = self.lock();
         let broken = state.broken;
+        // Told only now: who hears of it and breaks the connection must not be earlier.
+        let _ = claimed.send(parameters.mailer);
         let nothing = |state: &mut State| (state.mails.is_empty() || !able) && state.broken == broken;
         let mut state = self.changed.wait_timeout_while(state, wait, nothing).expect("no panic here").0;
         if able && state.broken == broken { state.mails.pop_front() } else { None }
@@ -144,8 +146,7 @@ fn serve(
             let reply = match call.method.as_ref() {
                 mail::CLAIM => {
                     let parameters: ClaimParameters = serde_json::from_str(parameters).expect("a Claim");
-                    let _ = claimed.send(parameters.mailer.clone());
-                    json!({"message": shared.claim(&parameters)})
+                    json!({"message": shared.claim(parameters, claimed)})
                 }
                 mail::DONE => {
                     let _ = told.send(serde_json::from_str(parameters).expect("a Done"));

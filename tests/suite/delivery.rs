@@ -236,7 +236,7 @@ fn silence_and_a_byte_a_second_end_at_the_deadline() {
             let verdict = deliver(server.port(), tls, "", SHORT);
             let took = began.elapsed();
             assert!(took >= SHORT || tls == "required", "{behaviour}, {tls}: {took:?}");
-            assert!(took < 2 * SHORT, "{behaviour}, {tls}: {took:?}");
+            assert!(took < 5 * SHORT, "{behaviour}, {tls}: {took:?}");
             assert_eq!(verdict.outcome, Outcome::Later, "{verdict:?}");
             assert!(verdict.advice.is_some(), "{verdict:?}");
         }

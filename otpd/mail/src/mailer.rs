@@ -78,7 +78,9 @@ impl Mailer {
             let shared = Arc::clone(&shared);
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
-            thread::Builder::new().name(format!("worker {number}")).spawn(move || shared.work(&runtime))?;
+            thread::Builder::new()
+                .name(format!("worker {number}"))
+                .spawn(move || shared.work(number, &runtime))?;
         }
         Ok(Self(shared))
     }
@@ -92,6 +94,7 @@ impl Mailer {
     /// From the next mail on.
     pub fn replace(&self, ready: Ready) {
         self.0.lock().ready = Arc::new(ready);
+        self.0.changed.notify_all();
     }
 
     /// Takes no more mails, and gives those under way so long to end. What is not done then is dropped; otpd gives it
@@ -110,11 +113,15 @@ impl Mailer {
 }
 
 impl Shared {
-    fn work(&self, runtime: &Runtime) {
+    fn work(&self, number: u8, runtime: &Runtime) {
         let mut pause = SHORTEST_PAUSE;
         while !self.lock().stopping {
             let began = clock::monotonic();
             let ready = Arc::clone(&self.lock().ready);
+            if ready.setup.transport.problem().is_some() && number > 1 {
+                self.await_other(&ready);
+                continue;
+            }
             let claim = self.instances.begin();
             match self.outbox.claim(claim.instance(), &ready.setup.transport) {
                 Ok(Some(message)) => {
@@ -140,6 +147,13 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// While no mail can leave, one worker tells otpd so and the others wait here: after a reload they claim at once, so
+    /// that otpd does not believe it any longer.
+    fn await_other(&self, than: &Arc<Ready>) {
+        let same = |state: &mut State| !state.stopping && Arc::ptr_eq(&state.ready, than);
+        drop(self.changed.wait_while(self.lock(), same));
     }
 
     fn handle(&self, runtime: &Runtime, message: &Message) {

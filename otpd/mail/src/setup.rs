@@ -132,7 +132,9 @@ fn login(
     if user.is_empty() {
         return Ok(None);
     }
-    let credential = credentials.map(|directory| directory.join(CREDENTIAL)).filter(|path| path.exists());
+    // One that cannot be looked for is there: systemd lets nobody into a directory of root's.
+    let is_there = |path: &std::path::PathBuf| path.try_exists().unwrap_or(true);
+    let credential = credentials.map(|directory| directory.join(CREDENTIAL)).filter(is_there);
     let path = credential.as_deref().unwrap_or(&section.password_file);
     if path.as_os_str().is_empty() {
         bail!(
