@@ -72,7 +72,7 @@ fn calls(cli: &Cli) -> Result<Calls, Failure> {
         (false, _) => Ok(Calls::new(&cli.runtime_dir)),
         (true, true) => {
             let work = if restores { Work::Restore } else { Work::Administer };
-            Offline::start(work, cli.root.as_deref(), cli.config.as_deref()).map(Calls::offline)
+            Offline::new(work, cli.root.clone(), cli.config.clone()).map(Calls::offline)
         }
         (true, false) => Err(Failure::usage(
             "that needs a running otpd. Offline there are status, devices, accounts, audit, unlock, off, reset and restore",
