@@ -79,8 +79,7 @@ impl Calls {
             let done = Client::connect(&self.socket, within).and_then(|mut client| call(&mut client));
             return done.map_err(|error| explain(&self.socket, error));
         };
-        let done = offline.client(within).and_then(|mut client| call(&mut client));
-        done.map_err(|error| match error {
+        call(&mut offline.client(within)?).map_err(|error| match error {
             ClientError::Refused { error, parameters } => explain_answer(&error, &parameters),
             error => offline.explain(&error),
         })

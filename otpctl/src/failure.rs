@@ -88,6 +88,14 @@ impl Failure {
         self.reason == BROKEN_PIPE
     }
 
+    /// Names the way around an otpd that cannot be reached.
+    pub(crate) fn or_offline(mut self) -> Self {
+        if self.reason == "unreachable" {
+            self.message.push_str(", or while it is stopped: otpctl --offline");
+        }
+        self
+    }
+
     /// Adds what to do next.
     pub(crate) fn advise(mut self, advice: &str) -> Self {
         self.message = format!("{} {advice}", self.message.trim_end());

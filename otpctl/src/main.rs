@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use nix::unistd::Uid;
 
 mod call;
 mod cli;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         }
     };
     let output = Output::new(cli.json, cli.color);
+    let could_be_offline = !cli.offline && cli.command.works_offline() && Uid::effective().is_root();
     let done = calls(&cli).and_then(|calls| {
         let session = commands::Session { calls, output: Output::new(cli.json, cli.color) };
         let done = commands::run(&session, cli.command);
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
         Err(failure) => {
+            let failure = if could_be_offline { failure.or_offline() } else { failure };
             output.failure(&failure);
             failure.exit.into()
         }
@@ -72,7 +75,7 @@ fn calls(cli: &Cli) -> Result<Calls, Failure> {
         (false, _) => Ok(Calls::new(&cli.runtime_dir)),
         (true, true) => {
             let work = if restores { Work::Restore } else { Work::Administer };
-            Offline::start(work, cli.root.as_deref(), cli.config.as_deref()).map(Calls::offline)
+            Offline::new(work, cli.root.clone(), cli.config.clone()).map(Calls::offline)
         }
         (true, false) => Err(Failure::usage(
             "that needs a running otpd. Offline there are status, devices, accounts, audit, unlock, off, reset and restore",

@@ -1,5 +1,6 @@
 //! An otpd of our own for `--offline`: on the other end of a socket that nobody else has, gone when we are.
 
+use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::io::Read;
 use std::net::Shutdown;
@@ -19,8 +20,15 @@ use otpd_proto::client::ClientError;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// A running `otpd --offline`.
+/// An `otpd --offline`. It is started by the first call: the files that were named are looked at before.
 pub(crate) struct Offline {
+    work: Work,
+    root: Option<PathBuf>,
+    config: Option<PathBuf>,
+    running: OnceCell<Running>,
+}
+
+struct Running {
     socket: UnixStream,
     child: RefCell<Child>,
 }
@@ -35,12 +43,24 @@ pub(crate) enum Work {
 }
 
 impl Offline {
-    /// Starts it for the system below `root` (ours, if there is none) with that configuration.
-    pub(crate) fn start(work: Work, root: Option<&Path>, config: Option<&Path>) -> Result<Self, Failure> {
+    /// One for the system below `root` (ours, if there is none) with that configuration.
+    pub(crate) fn new(work: Work, root: Option<PathBuf>, config: Option<PathBuf>) -> Result<Self, Failure> {
         if !Uid::effective().is_root() {
             let message = "--offline opens the registry itself, which is for root. Try it with sudo";
             return Err(Failure::new(Exit::NotPermitted, "not_permitted", message));
         }
+        Ok(Self { work, root, config, running: OnceCell::new() })
+    }
+
+    fn running(&self) -> Result<&Running, Failure> {
+        if let Some(running) = self.running.get() {
+            return Ok(running);
+        }
+        let started = self.start()?;
+        Ok(self.running.get_or_init(|| started))
+    }
+
+    fn start(&self) -> Result<Running, Failure> {
         let program = program()?;
         let failed = |error: std::io::Error| {
             let message = format!("cannot start {}: {error}", program.display());
@@ -49,26 +69,26 @@ impl Offline {
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = Command::new(&program);
         command.arg("--offline");
-        if work == Work::Restore {
+        if self.work == Work::Restore {
             command.arg("--restore");
         }
-        if let Some(root) = root {
+        if let Some(root) = &self.root {
             command.arg("--root").arg(root);
         }
-        if let Some(config) = config {
+        if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().map_err(failed)?;
-        Ok(Self { socket: ours, child: RefCell::new(child) })
+        Ok(Running { socket: ours, child: RefCell::new(child) })
     }
 
     /// A client for one call.
-    pub(crate) fn client(&self, within: Duration) -> Result<Client, ClientError> {
-        let socket = self
-            .socket
-            .try_clone()
-            .map_err(|error| ClientError::Broken { sent: false, why: error.to_string() })?;
+    pub(crate) fn client(&self, within: Duration) -> Result<Client, Failure> {
+        let socket =
+            self.running()?.socket.try_clone().map_err(|error| {
+                self.explain(&ClientError::Broken { sent: false, why: error.to_string() })
+            })?;
         Ok(Client::over(socket.into(), within))
     }
 
@@ -82,9 +102,10 @@ impl Offline {
     /// Hangs up and waits: what comes next, a start of otpd above all, must find the registry closed. Returns what it
     /// said meanwhile.
     pub(crate) fn end(&self) -> Vec<String> {
+        let Some(running) = self.running.get() else { return Vec::new() };
         let mut said = String::new();
-        let mut child = self.child.borrow_mut();
-        let _ = self.socket.shutdown(Shutdown::Both);
+        let mut child = running.child.borrow_mut();
+        let _ = running.socket.shutdown(Shutdown::Both);
         if let Some(stderr) = child.stderr.take() {
             let _ = stderr.take(LONGEST).read_to_string(&mut said);
         }

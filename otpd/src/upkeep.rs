@@ -53,10 +53,10 @@ impl Upkeep {
             let bell = service.bell();
             // Of what is found at start, whoever began it is gone.
             let mut seen = service.unfinished_import().unwrap_or(None);
-            let mut heads = Heads { syslog, last: None, due: clock::monotonic() };
+            let mut heads = Heads::new(syslog, clock::monotonic());
             loop {
                 prune(&service, bell);
-                heads.announce(&service);
+                heads.announce(&service, clock::monotonic());
                 compare_clocks(&service);
                 if bell.wanted_within(look_after_imports(&service, bell, &mut seen)) {
                     return;
@@ -85,15 +85,20 @@ pub fn announce_head<R: Registry>(service: &Service<R>, syslog: &Syslog) -> Opti
 }
 
 /// The heads that go to syslog: one an hour, if the log went on.
-struct Heads {
+pub(crate) struct Heads {
     syslog: Syslog,
     last: Option<Link>,
     due: Instant,
 }
 
 impl Heads {
-    fn announce<R: Registry>(&mut self, service: &Service<R>) {
-        let now = clock::monotonic();
+    /// The first one is due at once.
+    pub(crate) fn new(syslog: Syslog, now: Instant) -> Self {
+        Self { syslog, last: None, due: now }
+    }
+
+    /// Announces the head if it is time for one.
+    pub(crate) fn announce<R: Registry>(&mut self, service: &Service<R>, now: Instant) {
         if now >= self.due && self.last != Some(service.head()) {
             self.last = announce_head(service, &self.syslog);
             self.due = now.checked_add(EACH).unwrap_or(now);

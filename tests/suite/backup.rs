@@ -230,6 +230,9 @@ fn the_passphrase_is_needed_and_has_to_be_right() {
     place.bed.take_daemon().stop();
     let (new, file) = (Place::empty(), place.bed.path("backup"));
     fs::write(new.bed.path("wrong"), "correct horse batterz\n").unwrap();
+    // Before otpd is started for it, which would complain too.
+    assert_refused(&new.restore(&new.bed.path("nothing"), &[]), 1, "file");
+    assert_refused(&new.restore(&file, &["--passphrase-file", &new.path("nothing")]), 1, "file");
     assert_refused(&new.restore(&file, &[]), 1, "passphrase_needed");
     assert_refused(&new.restore(&file, &["--passphrase-file", &new.path("wrong")]), 1, "passphrase_wrong");
     let alone = new.bed.run("otpctl", &["--json", "restore", &file.display().to_string()]);

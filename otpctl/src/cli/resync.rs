@@ -12,7 +12,7 @@ pub(crate) struct Resync {
     /// As in `Confirm`.
     #[arg(value_names = ["DEVICE"], num_args = 1..=2, required = true, hide = true)]
     words: Vec<String>,
-    /// Two codes that it showed one after the other; asked for on a terminal
+    /// Two codes that it showed one after the other; asked for on a terminal, - reads one from standard input
     #[arg(long, value_names = ["FIRST", "SECOND"], num_args = 2, value_parser = secret)]
     pub(crate) codes: Option<Vec<Secret>>,
 }

@@ -64,8 +64,14 @@ impl Imported {
         let mut lines: Vec<Line> = vec![if self.dry_run {
             format!("{devices} of {accounts} can be taken over. Nothing was changed.").into()
         } else {
-            format!("{devices} of {accounts} taken over. Codes up to this moment's count as used.").into()
+            format!("{devices} of {accounts} taken over.").into()
         }];
+        if !self.dry_run {
+            lines.push(
+                "Codes up to this moment's count as used; of tokens that count, those up to the last one used."
+                    .into(),
+            );
+        }
         if self.skipped > 0 {
             let skipped = count(self.skipped, "device", "devices");
             lines.push(format!("{skipped} not, at the last moment: otpctl audit says why.").into());

@@ -17,7 +17,9 @@ pub(crate) fn resync(session: &Session, mut typed: cli::Resync) -> Result<Exit, 
     let (user, device) = typed.parts().ok_or_else(|| Failure::usage("name a device"))?;
     let given = typed.codes.take().map(<[Secret; 2]>::try_from);
     let [first, second] = match given {
-        Some(Ok(codes)) => codes,
+        Some(Ok([first, second])) => {
+            [read(session, first, "First code")?, read(session, second, "Second code")?]
+        }
         Some(Err(_)) => return Err(Failure::usage("give two codes")),
         None => ask(session)?,
     };
@@ -27,9 +29,17 @@ pub(crate) fn resync(session: &Session, mut typed: cli::Resync) -> Result<Exit, 
     Ok(Exit::Ok)
 }
 
+/// The code that was given, or the next line of standard input.
+fn read(session: &Session, given: Secret, what: &str) -> Result<Secret, Failure> {
+    let code = prompt::or_standard_input(Some(given), what, &session.output)?;
+    code.ok_or_else(|| Failure::usage("give two codes"))
+}
+
 fn ask(session: &Session) -> Result<[Secret; 2], Failure> {
     if !prompt::is_possible() {
-        return Err(Failure::usage("two codes are needed. Pass them with --codes FIRST SECOND"));
+        return Err(Failure::usage(
+            "two codes are needed. Pass them with --codes FIRST SECOND, or --codes - - and a line each on standard input",
+        ));
     }
     let ask = |question| {
         let declined = || Failure::new(Exit::Refused, "declined", "nothing was changed");

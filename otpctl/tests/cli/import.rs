@@ -13,6 +13,8 @@ use crate::support::error;
 use crate::support::reply;
 
 const HEX: &str = "3132333435363738393031323334353637383930";
+const USED: &str =
+    "Codes up to this moment's count as used; of tokens that count, those up to the last one used.";
 const BASE32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 /// A daemon that takes every entry but those of `mallory`, and applies two at a time.
@@ -66,7 +68,7 @@ fn a_users_file_is_staged_decided_and_seen_through() {
     let daemon = daemon();
     let ended = oath(&daemon, &path, &[]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "no bar without a terminal");
-    assert_eq!(ended.out, "3 devices of 3 accounts taken over. Codes up to this moment's count as used.\n");
+    assert_eq!(ended.out, format!("3 devices of 3 accounts taken over.\n{USED}\n"));
     let calls = ["Begin", "Add", "Commit", "Step", "Step"].map(|name| format!("Admin.Import{name}"));
     assert_eq!(methods(&daemon), calls);
     let entry = |user: &str, digits: u8, period: u16| {
@@ -185,8 +187,9 @@ fn a_google_authenticator_file_is_its_owners_unless_somebody_is_named() {
     let ended = daemon.run(&[&words[..], &["--user", "alice"]].concat());
     assert_eq!(
         ended.out,
-        "1 device of 1 account taken over. Codes up to this moment's count as used.\n\
-         2 scratch codes were left behind; they do not work here.\n"
+        format!(
+            "1 device of 1 account taken over.\n{USED}\n2 scratch codes were left behind; they do not work here.\n"
+        )
     );
     let entry = daemon.calls()[1].1["entries"][0].clone();
     assert_eq!(
@@ -248,6 +251,7 @@ fn the_bar_stands_on_a_terminal_and_is_gone_at_the_end() {
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("\rChecking [#########################] 100 %"), "{shown:?}");
     assert!(shown.contains("\rBinding  [#############............]  53 %"), "{shown:?}");
-    let last = shown.trim_end().rsplit('\r').next().unwrap();
-    assert_eq!(last, "30 devices of 30 accounts taken over. Codes up to this moment's count as used.");
+    let text = shown.replace("\r\n", "\n");
+    let last = text.trim_end().rsplit('\r').next().unwrap();
+    assert_eq!(last, format!("30 devices of 30 accounts taken over.\n{USED}"));
 }

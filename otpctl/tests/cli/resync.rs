@@ -49,6 +49,25 @@ fn two_codes_are_asked_for_at_a_terminal_and_demanded_without_one() {
 }
 
 #[test]
+fn a_dash_reads_the_next_code_from_standard_input() {
+    let daemon = Daemon::saying(reply(&done("hotp", 2)));
+    for (codes, lines) in
+        [(["-", "-"], "123 456\n654-321\n"), (["123456", "-"], "654321\n"), (["-", "654321"], "123456")]
+    {
+        let ended = daemon.run_with(&["resync", "Phone", "--codes", codes[0], codes[1]], lines);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let asked = json!({"user": null, "device": "Phone", "first": "123456", "second": "654321"});
+        assert_eq!(daemon.calls().pop().unwrap().1, asked);
+    }
+    for (lines, missing) in [("", "first"), ("\n654321\n", "first"), ("123456\n", "second")] {
+        let ended = daemon.run_with(&["resync", "Phone", "--codes", "-", "-"], lines);
+        let expected = format!("otpctl: no {missing} code on standard input\n");
+        assert_eq!((ended.code, ended.err), (2, expected));
+    }
+    assert_eq!(daemon.calls().len(), 3);
+}
+
+#[test]
 fn a_refusal_is_handed_on() {
     let daemon = Daemon::saying(refused("code_wrong", "These are not two new codes in a row."));
     let ended = daemon.run(&["resync", "Phone", "--codes", "123456", "654321"]);

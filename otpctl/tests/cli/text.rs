@@ -144,11 +144,16 @@ fn a_daemon_that_is_not_there_is_told_from_one_that_refuses() {
     let mut command = otpctl(&["status", "--runtime-dir"]);
     let output = command.arg(directory.path()).output().unwrap();
     let socket = directory.path().join("account.sock");
-    let expected = format!(
-        "otpctl: cannot reach otpd at {}: No such file or directory. Is it running? Try: systemctl status otpd\n",
+    let said = format!(
+        "otpctl: cannot reach otpd at {}: No such file or directory. Is it running? Try: systemctl status otpd",
         socket.display()
     );
+    let is_root = nix::unistd::geteuid().is_root();
+    let around = if is_root { ", or while it is stopped: otpctl --offline" } else { "" };
+    let expected = format!("{said}{around}\n");
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(3), expected));
+    let output = otpctl(&["unbind", "Phone", "--runtime-dir"]).arg(directory.path()).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("{said}\n"), "that needs a running otpd");
     let ended =
         Daemon::saying(refused("no_such_user", "There is no user named carol.")).run(&["status", "carol"]);
     assert_eq!((ended.code, ended.err.as_str()), (1, "otpctl: There is no user named carol.\n"));

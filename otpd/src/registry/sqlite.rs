@@ -1,5 +1,6 @@
 //! [`Registry`] on SQLite: opens it, hands reads to a pool of connections and changes to the writer.
 
+use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,12 +68,14 @@ use super::writer::Writer;
 /// The registry in one SQLite file.
 pub struct Sqlite {
     path: PathBuf,
-    // Closed in this order: whoever closes the last connection, the writer, moves the log into the database.
+    // Closed in this order: whoever closes the last connection, the writer, moves the log into the database. The file
+    // itself is closed after all of them: with the first of a file's descriptors go all locks that the process has on it.
     logins: Readers,
     lists: Readers,
     _checkpoints: Checkpoints,
     _keeper: Keeper,
     writer: Arc<Writer>,
+    _database: Arc<File>,
     disk: Arc<Disk>,
     copying: Mutex<()>,
     /// Without the master key there is none.
@@ -162,7 +165,8 @@ impl Unkeyed {
         signal.watch(&mut connection)?;
         let writer = Arc::new(Writer::start(connection, key.clone(), head, sink, Arc::clone(&disk))?);
         let beside = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let checkpoints = Checkpoints::start(beside, signal, Arc::clone(&writer))?;
+        let database = Arc::new(File::open(&path)?);
+        let checkpoints = Checkpoints::start(beside, Arc::clone(&database), signal, Arc::clone(&writer))?;
         let keeper = Keeper::start(Arc::clone(&disk), Arc::clone(&writer))?;
         Ok(Sqlite {
             logins: Readers::new(path.clone(), FOR_LOGINS),
@@ -171,6 +175,7 @@ impl Unkeyed {
             _checkpoints: checkpoints,
             _keeper: keeper,
             writer,
+            _database: database,
             copying: Mutex::default(),
             disk,
             key,

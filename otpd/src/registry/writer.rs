@@ -445,12 +445,13 @@ const QUEUE: usize = 1024;
 const LARGEST_BATCH: usize = 256;
 /// Of the time that the last commit took.
 const LINGER_SHARE: f32 = 0.2;
-/// On a disk that turns, one commit more costs more than any wait for those who could share it.
+/// On a disk that turns, a second commit for those who could share one costs as much as waiting so long for them, and
+/// those who wait already would wait for it too.
 const SLOW: Duration = Duration::from_millis(8);
-const SLOW_LINGER_SHARE: f32 = 0.75;
+const SLOW_LINGER_SHARE: f32 = 1.0;
 /// Shorter than this, waiting costs more than the commit that it spares.
 const LEAST_LINGER: Duration = Duration::from_micros(100);
-const LONGEST_LINGER: Duration = Duration::from_millis(15);
+const LONGEST_LINGER: Duration = Duration::from_millis(25);
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ use otpd_proto::login::Next;
 mod clocks;
 mod enrol;
 mod first_pass;
+mod heads;
 mod import;
 mod mail;
 mod recover;
