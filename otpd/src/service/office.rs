@@ -104,7 +104,7 @@ impl Office {
 
     pub(super) fn report(&self, now: Instant) -> Report {
         let desk = self.desk();
-        let there = desk.mailer.as_ref().filter(|(_, at)| is_recent(*at, now));
+        let there = desk.mailer.as_ref().filter(|_| desk.is_there(now));
         Report {
             transport: there.map(|(mailer, _)| mailer.transport.clone()),
             problem: desk.condition(now).problem(),
@@ -126,7 +126,7 @@ impl Office {
 
 impl Desk {
     fn condition(&self, now: Instant) -> Condition {
-        let Some((mailer, _)) = self.mailer.as_ref().filter(|(_, at)| is_recent(*at, now)) else {
+        let Some((mailer, _)) = self.mailer.as_ref().filter(|_| self.is_there(now)) else {
             return Condition::Unable("otpd-mail is not running here".into());
         };
         if let Some(problem) = &mailer.problem {
@@ -143,6 +143,20 @@ impl Desk {
             *instance == mailer.instance && now.saturating_duration_since(*since) < LONGEST_DELIVERY
         });
         self.mailer = Some((mailer.clone(), now));
+    }
+
+    /// Whether this is the otpd-mail that came last, and as it was then: it is still there. One that was killed or reloaded
+    /// while it waited must not have what another one is to deliver.
+    fn is_still(&mut self, mailer: &wire::Mailer, now: Instant) -> bool {
+        let last = self.mailer.as_mut().filter(|(last, _)| last == mailer);
+        last.map(|(_, at)| *at = now).is_some()
+    }
+
+    /// Whether otpd-mail asked for mails not long ago, or is delivering some.
+    fn is_there(&self, now: Instant) -> bool {
+        let asked = self.mailer.as_ref().is_some_and(|(_, at)| is_recent(*at, now));
+        let delivers = |since: &Instant| now.saturating_duration_since(*since) < LONGEST_DELIVERY;
+        asked || self.out.values().any(|(_, since)| delivers(since))
     }
 
     fn note(&mut self, id: MailId, tried: Try) {
@@ -178,11 +192,10 @@ impl<R: Registry> Service<R> {
         let wait = Duration::from_secs(call.wait.unwrap_or(0).min(wire::LONGEST_WAIT).into());
         let begun = monotonic();
         let until = begun.checked_add(wait).unwrap_or(begun);
+        self.office.desk().meet(&call.mailer, begun);
         loop {
             let heard = self.office.bell.rings();
-            self.office.desk().meet(&call.mailer, monotonic());
-            let message =
-                if call.mailer.problem.is_none() { self.next_mail(&call.mailer, &clock)? } else { None };
+            let message = self.next_mail(&call.mailer, &clock)?;
             let left = until.saturating_duration_since(monotonic());
             if message.is_some() || left.is_zero() {
                 return Ok(wire::Claimed { message });
@@ -254,6 +267,9 @@ impl<R: Registry> Service<R> {
         clock: impl Fn() -> UnixTime,
     ) -> Result<Option<wire::Message>, Failure> {
         let mut desk = self.office.desk();
+        if !desk.is_still(mailer, monotonic()) || mailer.problem.is_some() {
+            return Ok(None);
+        }
         loop {
             let now = clock();
             let out: Vec<MailId> = desk.out.keys().copied().collect();
