@@ -121,7 +121,7 @@ impl Drop for Offline {
 }
 
 /// The otpd that was installed with us: a disk that is mounted elsewhere may have its own.
-fn program() -> Result<PathBuf, Failure> {
+pub(crate) fn program() -> Result<PathBuf, Failure> {
     let ours = std::env::current_exe().unwrap_or_default();
     let beside = ours.parent().unwrap_or(Path::new("/"));
     let places = [

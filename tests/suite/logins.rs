@@ -3,6 +3,8 @@
 //! without protection. dovecot and vsftpd, which ask once, with all that password and code in one answer can be. Then
 //! what is peculiar to one of them, or to a stack.
 
+#[path = "logins/break_glass.rs"]
+mod break_glass;
 #[path = "logins/cockpit.rs"]
 mod cockpit;
 #[path = "logins/confined.rs"]

@@ -20,6 +20,8 @@ use crate::output::line::Line;
 use crate::output::line::Tone;
 use crate::output::line::wrap;
 
+mod ways_back;
+
 /// Runs every check; fails if one does.
 pub(crate) fn doctor(session: &Session) -> Result<Exit, Failure> {
     let directory = session.calls.directory();
@@ -31,7 +33,8 @@ pub(crate) fn doctor(session: &Session) -> Result<Exit, Failure> {
     let answer = check_answer(session);
     let answers = answer.verdict != FAIL;
     checks.push(answer);
-    checks.push(check_stacks(Path::new("/etc/pam.d")));
+    checks.push(check_stacks(Path::new(STACKS)));
+    checks.extend(ways_back::checks(Path::new(STACKS)));
     if answers {
         checks.extend(ask_daemon(session));
     }
@@ -215,6 +218,7 @@ fn text(checks: &[Check], size: Option<(usize, usize)>) -> Vec<Line> {
     lines
 }
 
+const STACKS: &str = "/etc/pam.d";
 const OK: &str = "ok";
 const WARN: &str = "warn";
 const FAIL: &str = "fail";

@@ -321,6 +321,12 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError::Unavailable`].
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError>;
 
+    /// When a backup was made last, as far as the audit log goes back.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn last_backup(&self) -> Result<Option<UnixTime>, RegistryError>;
+
     /// Removes events from before `before`, the oldest first and at most `most`, up to the first that is younger, and
     /// never the newest of all. What was found wrong with them goes with them: if anything was, `alarm` is recorded in
     /// the same commit. Returns how many.

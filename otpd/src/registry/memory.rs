@@ -342,6 +342,12 @@ impl Registry for Memory {
         Ok(found.into_iter().take(most as usize).map(|(_, reading)| reading).collect())
     }
 
+    fn last_backup(&self) -> Result<Option<UnixTime>, RegistryError> {
+        let rows = self.rows();
+        let made = |event: &&StoredEvent| event.kind == "backup" && event.decision == "accept";
+        Ok(rows.events.iter().map(|(event, _)| event).rfind(made).map(|event| event.at))
+    }
+
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
         let rows = self.rows();
         let wanted = |event: &&StoredEvent| {

@@ -15,6 +15,7 @@ use otpd_core::registry::Summary;
 use otpd_core::throttle::Throttle;
 use otpd_core::time::UnixTime;
 use rusqlite::Connection;
+use rusqlite::OptionalExtension;
 use rusqlite::Row;
 use rusqlite::params;
 
@@ -59,6 +60,14 @@ pub(crate) fn readings(
     let mut statement = connection.prepare_cached(SELECT_READINGS).map_err(unavailable)?;
     let rows = statement.query_map(params![since.0, most], reading_of).map_err(unavailable)?;
     rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(unavailable)
+}
+
+/// When a backup was made last.
+pub(crate) fn last_backup(connection: &Connection) -> Result<Option<UnixTime>, RegistryError> {
+    let select =
+        "SELECT at FROM audit WHERE kind = 'backup' AND decision = 'accept' ORDER BY id DESC LIMIT 1";
+    let found = connection.query_row(select, (), |row| row.get(0).map(UnixTime)).optional();
+    found.map_err(unavailable)
 }
 
 /// Events, oldest first.

@@ -347,6 +347,10 @@ impl Registry for Sqlite {
         self.lists.read(|connection| query::readings(connection, since, most))
     }
 
+    fn last_backup(&self) -> Result<Option<UnixTime>, RegistryError> {
+        self.lists.read(query::last_backup)
+    }
+
     fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, RegistryError> {
         self.lists.read(|connection| query::events(connection, query))
     }

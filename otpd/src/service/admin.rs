@@ -23,6 +23,7 @@ use super::Parties;
 use super::Service;
 use super::is_admin;
 use super::post::Post;
+use super::prompt;
 use super::proof::Asked;
 use crate::peer::Peer;
 use crate::permit::Permit;
@@ -126,7 +127,13 @@ impl<R: Registry> Service<R> {
             }
             Err(error) => check("registry", "fail", &error.to_string()),
         };
-        let mut checks = vec![registry, self.check_disk(), self.check_configuration(), self.check_mail()];
+        let mut checks = vec![
+            registry,
+            self.check_disk(),
+            self.check_configuration(),
+            self.check_mail(),
+            self.check_backup(),
+        ];
         checks.extend(self.check_clocks(now));
         Ok(wire::Doctor { checks })
     }
@@ -139,6 +146,19 @@ impl<R: Registry> Service<R> {
                 let say = format!("the last reload was refused, and otpd will not start with it: {why}");
                 check("configuration", "fail", &say)
             }
+        }
+    }
+
+    /// Whether the registry could be lost without being lost.
+    fn check_backup(&self) -> wire::Check {
+        match self.registry.last_backup() {
+            Ok(Some(at)) => check("backup", "ok", &format!("the last one was made on {}", prompt::date(at))),
+            Ok(None) => {
+                let say = "none is known: without one, a lost registry means that every device is bound anew. Make one: \
+                           otpctl backup FILE";
+                check("backup", "warn", say)
+            }
+            Err(error) => check("backup", "warn", &error.to_string()),
         }
     }
 
