@@ -32,6 +32,8 @@ pub enum Caller {
     Root,
     /// A user at account.sock.
     User,
+    /// otpd-mail, at mail.sock.
+    Mailer,
 }
 
 impl Caller {
@@ -41,10 +43,11 @@ impl Caller {
     /// One for each number.
     #[must_use]
     pub fn of(number: u8) -> Self {
-        match number % 3 {
+        match number % 4 {
             0 => Self::Login,
             1 => Self::Root,
-            _ => Self::User,
+            2 => Self::User,
+            _ => Self::Mailer,
         }
     }
 
@@ -54,8 +57,9 @@ impl Caller {
             Self::Root => (Door::Account, 0),
             // Debian's base-passwd; not the one that runs this, who would pass for root.
             Self::User => (Door::Account, 2),
+            Self::Mailer => (Door::Mail, MAILER),
         };
-        Peer { door, raw_uid, uid: Uid::new(raw_uid), is_root: self != Self::User }
+        Peer { door, raw_uid, uid: Uid::new(raw_uid), is_root: raw_uid == 0 }
     }
 }
 
@@ -134,10 +138,19 @@ fn start() -> Service<Memory> {
     let directory = tempfile::tempdir().expect("a directory");
     let master = MasterKey::create(&directory.path().join("key")).expect("a key");
     let (_, keys) = master.new_data_key().expect("a data key");
-    let settings =
-        Settings { issuer: "nas".into(), keep_events: Duration::from_secs(86_400), ..Settings::default() };
-    Service::new(Memory::default(), keys, names, own_names, settings)
+    let settings = Settings {
+        issuer: "nas".into(),
+        keep_events: Duration::from_secs(86_400),
+        mailer: Some(MAILER),
+        ..Settings::default()
+    };
+    let service = Service::new(Memory::default(), keys, names, own_names, settings);
+    // Nobody waits for a mail here.
+    service.close_office();
+    service
 }
 
+/// The uid of otpd-mail: Debian's "mail".
+const MAILER: u32 = 8;
 /// Calls that one daemon gets.
 const CALLS: u32 = 1000;
