@@ -34,7 +34,6 @@ pub(crate) fn bind(session: &Session, typed: cli::Bind) -> Result<Exit, Failure>
     let begun = match begin(session, &typed) {
         Err(failure) if failure.reason == "email_needed" && !begins_only => {
             email::lead(session, user.as_deref())?;
-            session.output.lines(&[Line::new()])?;
             begin(session, &typed)?
         }
         begun => begun?,

@@ -41,7 +41,7 @@ pub(super) fn lead(session: &Session, user: Option<&str>) -> Result<(), Failure>
     ])?;
     for _ in 0..ATTEMPTS {
         let Some(address) = prompt::line(&session.output, "Address:")? else { return Err(declined()) };
-        match add(session, user, &address, None, None) {
+        match add(session, user, &address, language(), None) {
             Ok(added) => return prove(session, user, &added.email).map(drop),
             Err(failure) if failure.reason == "bad_address" => session.output.remark(&failure.message)?,
             Err(failure) => return Err(failure),
