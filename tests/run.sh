@@ -166,6 +166,7 @@ if [ "$tier" = all ]; then
     check "every right code, however many accounts" tests/bench/run.sh --what growth --quick --accounts 10000 --events 100000
     check "quickstart on a bare Debian 12" tests/tree/run.sh quickstart
     check "the Debian packages under a real systemd" tests/tree/run.sh deb
+    check "the Debian packages under sysvinit" tests/tree/run.sh init
     check "installed by hand under a real systemd" tests/tree/run.sh hand
 fi
 

@@ -2,9 +2,7 @@
 # The packages under a booted systemd: what the README promises, and what nobody wants to find out about a box whose
 # logins depend on it. SSH works at every step. Sourced by run.sh.
 
-debs() { find "$target/deb" -maxdepth 1 -name '*.deb'; }
-
-build() { packaging/build-deb.sh && [ "$(debs | wc -l)" -ge 2 ]; }
+. tests/tree/packages.sh
 
 no_complaints() {
     local said
@@ -20,11 +18,7 @@ settle() {
         echo 'APT::Get::Assume-Yes "true";' >"$tree/etc/apt/apt.conf.d/yes" &&
         lay_out "$target/deb"
 }
-lay_out() { rm -rf "$tree/home/alice/otpd/target" && install -D -m 644 -t "$tree/home/alice/otpd/target/deb" "$1"/*.deb; }
-
 # --- installing --------------------------------------------------------------
-
-install_packages() { alice "$(readme 1 | grep 'apt install.*deb/')"; }
 
 installed_and_silent() {
     ! tree_in grep -r pam_otp /etc/pam.d && login accepted bob && login accepted alice && complete
@@ -165,19 +159,6 @@ boot_again() {
 }
 
 # --- upgrading ---------------------------------------------------------------
-
-# The same packages with a higher version, as if built later.
-make_next() {
-    local deb package next="$tree.next"
-    mkdir "$next" "$next.debs" || return
-    for deb in $(debs); do
-        package="$next/$(basename "$deb")"
-        dpkg-deb -R "$deb" "$package" && sed -i 's/^Version: .*/&+next/; s/^\(Depends:.*otpd (= [^)]*\))/\1+next)/' "$package/DEBIAN/control" &&
-            dpkg-deb --root-owner-group -b "$package" "$next.debs" || return
-    done
-    lay_out "$next.debs"
-    rm -rf "$next" "$next.debs"
-}
 
 inodes() { tree_in stat -c %i /run/otpd/login.sock /run/otpd/account.sock; }
 module() { tree_in sh -c 'stat -c %i /usr/lib/*-linux-gnu/security/pam_otp.so'; }

@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 fail() { echo "tests/tree/run.sh: $*" >&2; exit 1; }
 case "${1-}" in quickstart | deb | init | hand) ;; *) fail "usage: tests/tree/run.sh quickstart|deb|init|hand [SUITE]" ;; esac
+# shellcheck disable=SC2034 # for what is sourced
 suite=${2:-bookworm}
 [ "$(id -u)" = 0 ] || fail "needs root: sudo $0 $*"
 
@@ -24,6 +25,7 @@ fi
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:/usr/local/cargo/bin:$PATH"
 command -v cargo >/dev/null || fail "the Rust toolchain is missing: https://rustup.rs"
 
+# shellcheck disable=SC2034 # for what is sourced
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 # shellcheck source=tests/tree/tree.sh
 . tests/tree/tree.sh
@@ -42,7 +44,7 @@ step() {
     else
         echo "  $name: FAILED"
         cat "$log"
-        [ -z "$tree_leader" ] || tree_in journalctl --no-pager --boot --lines 200 --unit 'otpd*' --unit ssh
+        [ -z "$tree_leader" ] || tree_log
         exit 1
     fi
 }
