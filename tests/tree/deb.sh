@@ -59,7 +59,8 @@ ready_as_otpd() {
         expect otpd tree_in stat -c %U "/proc/$(property MainPID)" &&
         expect '/run/otpd 755 root
 /run/otpd/account.sock 666 root
-/run/otpd/login.sock 600 root' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
+/run/otpd/login.sock 600 root
+/run/otpd/mail.sock 600 otpd-mail' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
         expect '/var/lib/otpd 700 otpd' tree_in stat -c '%n %a %U' /var/lib/otpd && tree_in otpctl status
 }
 

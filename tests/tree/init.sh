@@ -27,7 +27,8 @@ ready_as_otpd() {
         expect "$(pid)" tree_in cat /run/otpd.pid &&
         expect '/run/otpd 755 root
 /run/otpd/account.sock 666 root
-/run/otpd/login.sock 600 root' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
+/run/otpd/login.sock 600 root
+/run/otpd/mail.sock 600 otpd-mail' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
         tree_in otpctl status && ! tree_in test -e /run/systemd/system
 }
 
