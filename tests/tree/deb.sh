@@ -27,7 +27,7 @@ installed_and_silent() {
 complete() {
     tree_in sh -ec '
         test -f /usr/lib/*-linux-gnu/security/pam_otp.so
-        for page in 8/otpd 5/otpd.toml 1/otpctl 8/pam_otp; do
+        for page in 8/otpd 5/otpd.toml 8/otpd-mail 5/mail.toml 1/otpctl 8/pam_otp; do
             man --warnings "${page%/*}" "${page#*/}" >/dev/null
         done
         test -s /usr/share/bash-completion/completions/otpctl
@@ -37,10 +37,11 @@ complete() {
 
 checked() {
     local said status
-    said=$(alice "$(readme 2)" 2>&1)
+    said=$(alice "$(readme 2 | grep doctor)" 2>&1)
     status=$?
     echo "$said"
-    [ "$status" = 0 ] && ! grep -qw fail <<<"$said"
+    # The sandbox lets it ask whether the clock is synchronised.
+    [ "$status" = 0 ] && ! grep -qw fail <<<"$said" && ! grep -q 'does not say' <<<"$said"
 }
 
 units() { tree_in sh -c 'cd /lib/systemd/system && ls otpd*'; }
@@ -203,7 +204,7 @@ not_while_needed() {
 
 removed() {
     tree_in sed -i '/pam_otp/d' /etc/pam.d/sshd && tree_in apt-get remove libpam-otpd otpd &&
-        ! tree_in grep -r pam_otp /etc/pam.d && ! tree_in sh -c 'pidof otpd || ls /run/otpd/*.sock' &&
+        ! tree_in grep -r pam_otp /etc/pam.d && ! tree_in sh -c 'pidof otpd || pidof otpd-mail || ls /run/otpd/*.sock' &&
         tree_in test -s /var/lib/otpd/registry.db && login accepted bob && login accepted alice
 }
 
@@ -248,6 +249,8 @@ test_deb() {
     step "upgraded under logins without end: none is refused" upgrade
     step "upgraded beside a wrong configuration: the old one goes on" upgrade_beside_a_wrong_configuration
     step "not removed while a line needs it" not_while_needed
+    # Not earlier: where mail works, a first device needs a secure email.
+    step "README, step 2: mail" mail_by_smtp
     step "removed: logins as before, the registry stays" removed
     step "installed again: everybody is known" installed_again
     step "purged: it says what stays" purged

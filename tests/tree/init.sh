@@ -79,6 +79,13 @@ wrong_configuration() {
         tree_in cp -p /root/good /etc/otpd/otpd.toml && says 0 start && ready_as_otpd
 }
 
+# Off as installed.
+mail() {
+    ! tree_in service otpd-mail status && tell_mail_the_server && tree_in service otpd-mail start &&
+        expect otpd-mail tree_in sh -c 'stat -c %U /proc/$(cat /run/otpd-mail.pid)' && tree_in service otpd-mail restart &&
+        tree_in service otpd-mail status
+}
+
 boot_again() { tree_halt; tree_boot && ready_as_otpd && guards_logins; }
 
 upgrade() {
@@ -91,7 +98,7 @@ purged() {
     sed -i '/pam_otp/d' "$tree/etc/pam.d/sshd"
     local said
     said=$(tree_in apt-get purge libpam-otpd otpd 2>&1) || { echo "$said"; return 1; }
-    grep -q '/var/lib/otpd stays' <<<"$said" && ! pid && ! tree_in sh -c 'ls /run/otpd* /etc/rc?.d/*otpd* /etc/init.d/otpd' &&
+    grep -q '/var/lib/otpd stays' <<<"$said" && ! pid && ! tree_in pidof otpd-mail && expect '' tree_in sh -c 'ls -d /run/otpd* /etc/rc?.d/*otpd* /etc/init.d/otpd* 2>/dev/null' &&
         login accepted bob
 }
 
@@ -111,6 +118,8 @@ test_init() {
     step "a wrong configuration" wrong_configuration
     step "the next boot" boot_again
     step "upgraded" upgrade
+    # Not earlier: where mail works, a first device needs a secure email.
+    step "otpd-mail, once it is told by which server" mail
     step "purged: it says what stays" purged
     step "shuts down" tree_halt
 }
