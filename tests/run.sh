@@ -123,7 +123,7 @@ module_fits() {
 
 check "format" cargo fmt --all --check
 check "clippy" cargo clippy --quiet --locked --workspace --all-targets --features otpd-tests/root -- -D warnings
-check "shell scripts" shellcheck -S warning tests/run.sh packaging/quickstart.sh tests/bench/run.sh tests/tree/run.sh tests/tree/tree.sh .ci/run
+check "shell scripts" shellcheck -S warning tests/run.sh packaging/*.sh packaging/init/* packaging/debian/*.{postinst,prerm,postrm} tests/bench/run.sh tests/tree/*.sh .ci/run
 check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
 check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
 check "pam_otp.so is at most 384 KiB" module_fits
@@ -165,7 +165,9 @@ if [ "$tier" = all ]; then
     check "every right code on a slow disk" tests/bench/run.sh --what slow-disk --quick --accounts 3000
     check "every right code, however many accounts" tests/bench/run.sh --what growth --quick --accounts 10000 --events 100000
     check "quickstart on a bare Debian 12" tests/tree/run.sh quickstart
-    check "the unit under a real systemd" tests/tree/run.sh unit
+    check "the Debian packages under a real systemd" tests/tree/run.sh deb
+    check "the Debian packages under sysvinit" tests/tree/run.sh init
+    check "installed by hand under a real systemd" tests/tree/run.sh hand
 fi
 
 for name in "${failures[@]}"; do echo "FAILED: $name"; done

@@ -25,3 +25,4 @@ pub mod service;
 pub mod settings;
 pub mod state;
 pub mod upkeep;
+pub mod watchdog;

@@ -36,6 +36,7 @@ use otpd::settings::Settings;
 use otpd::state;
 use otpd::upkeep::Upkeep;
 use otpd::upkeep::announce_head;
+use otpd::watchdog::Watchdog;
 use otpd_core::event::Reason;
 
 /// One-time passwords for logins: the daemon that holds the registry.
@@ -160,6 +161,7 @@ fn serve(
             .line(Level::Warning, "this box's clock was never set: codes cannot be right until it is".into());
     }
     let upkeep = Upkeep::start(Arc::clone(&service), syslog.clone())?;
+    let watchdog = Watchdog::start(Arc::clone(&service))?;
     // Not under systemd: nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     log::info!("ready");
@@ -169,7 +171,7 @@ fn serve(
     login.stop();
     account.stop();
     mail.into_iter().for_each(Pool::stop);
-    drop(upkeep);
+    drop((watchdog, upkeep));
     service.record_daemon(clock::now(), Reason::Ok, "stopped");
     announce_head(&service, &syslog);
     log::info!("stopped");

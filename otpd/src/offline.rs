@@ -73,7 +73,7 @@ pub fn serve(work: Work, config: &Path, root: Option<&Path>) -> anyhow::Result<(
     state::check(&config.paths.state)?;
     let lock = state::lock(&config.paths.state).map_err(|held| {
         anyhow!(
-            "{held:#}. Stop it first (systemctl stop otpd), or leave --offline out and let it do the work"
+            "{held:#}. Stop it first (systemctl stop otpd 'otpd*.socket'), or leave --offline out and let it do the work"
         )
     })?;
     match work {

@@ -4,8 +4,9 @@
 #   tree_open SUITE          a fresh tree of that release ("bookworm", "trixie") in $tree
 #   tree_install PACKAGE...  installs them there
 #   tree_run COMMAND...      runs it in $tree without booting, with the host's network; $tree_options are nspawn's
-#   tree_boot                boots systemd in $tree, with a loopback of its own and no other network
+#   tree_boot                boots systemd or sysvinit in $tree, with a loopback of its own and no other network
 #   tree_in COMMAND...       runs it as root in the booted tree
+#   tree_log                 prints what otpd and sshd said in the booted tree
 #   tree_halt                shuts it down
 #   tree_close               halts and removes it; for the EXIT trap, harmless when there is nothing
 #
@@ -68,19 +69,17 @@ tree_run() {
 
 tree_install() { tree_run sh -ec 'apt-get -qq update; apt-get -qq install -y --no-install-recommends "$@"' sh "$@"; }
 
-# With the one cgroup hierarchy of a real machine, whatever the host has.
+# With the one cgroup hierarchy of a real machine, whatever the host has; and as there, anybody may ask the clock how it is.
 tree_boot() {
     UNIFIED_CGROUP_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --console=pipe --directory="${tree:?}" \
-        --private-network --boot </dev/null >"$tree.boot" 2>&1 &
+        --private-network --system-call-filter='adjtimex clock_adjtime' --boot </dev/null >"$tree.boot" 2>&1 &
     tree_nspawn=$!
     local tries
     for ((tries = 0; tries < 300; tries++)); do
         kill -0 "$tree_nspawn" 2>/dev/null || break
         tree_leader=$(cat "/proc/$tree_nspawn/task/$tree_nspawn/children" 2>/dev/null)
         tree_leader=${tree_leader%% *}
-        # Before its systemd runs, the leader has not left the host's namespaces yet.
-        if [ "$(cat "/proc/$tree_leader/comm" 2>/dev/null)" = systemd ] &&
-            tree_in systemctl is-system-running --wait >/dev/null 2>&1; then return 0; fi
+        tree_is_up && return
         sleep 0.1
     done
     echo "the tree did not boot:" >&2
@@ -89,17 +88,31 @@ tree_boot() {
     return 1
 }
 
+# Before its init runs, the leader has not left the host's namespaces yet.
+tree_is_up() {
+    case "$(cat "/proc/$tree_leader/comm" 2>/dev/null)" in
+        systemd) tree_in systemctl is-system-running --wait >/dev/null 2>&1 ;;
+        init) [ "$(tree_in runlevel 2>/dev/null)" = 'N 2' ] ;;
+        *) false ;;
+    esac
+}
+
 tree_in() {
     nsenter --target "$tree_leader" --mount --uts --ipc --net --pid --cgroup --root --wd -- \
         env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@" </dev/null
 }
 
-# nspawn takes SIGTERM as an order to shut the tree down.
+# What otpd and sshd said since the tree booted.
+tree_log() {
+    tree_in sh -c 'journalctl --no-pager --boot --lines 200 --unit "otpd*" --unit ssh || cat /run/otpd.log' 2>/dev/null
+}
+
+# nspawn takes SIGTERM as an order to shut the tree down, in words that systemd understands.
 tree_halt() {
     local nspawn=$tree_nspawn leader=$tree_leader
-    tree_nspawn='' tree_leader=''
     [ -n "$nspawn" ] || return 0
-    kill "$nspawn" 2>/dev/null
+    if [ "$(cat "/proc/$leader/comm" 2>/dev/null)" = init ]; then tree_in telinit 0; else kill "$nspawn" 2>/dev/null; fi
+    tree_nspawn='' tree_leader=''
     # A tree that does not obey goes with its first process.
     timeout 20 tail --pid="$nspawn" -f /dev/null || kill -KILL "${leader:-$nspawn}" "$nspawn"
     wait "$nspawn"

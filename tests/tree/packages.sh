@@ -1,0 +1,25 @@
+# shellcheck shell=bash disable=SC2154 # of run.sh and tree.sh
+# Building, installing and upgrading the packages. Sourced by deb.sh and init.sh.
+
+debs() { find "$target/deb" -maxdepth 1 -name '*.deb'; }
+
+build() { packaging/build-deb.sh && [ "$(debs | wc -l)" -ge 2 ]; }
+
+# The packages lie where Alice built them.
+lay_out() { rm -rf "$tree/home/alice/otpd/target" && install -D -m 644 -t "$tree/home/alice/otpd/target/deb" "$1"/*.deb; }
+
+install_packages() { alice "$(readme 1 | grep 'apt install.*deb/')"; }
+
+# The same packages with a higher version, as if built later.
+make_next() {
+    local deb package next="$tree.next"
+    mkdir "$next" "$next.debs" || return
+    for deb in $(debs); do
+        package="$next/$(basename "$deb")"
+        dpkg-deb -R "$deb" "$package" && sed -i 's/^Version: .*/&+next/' "$package/DEBIAN/control" &&
+            dpkg-deb --root-owner-group -b "$package" "$next.debs" || return
+    done
+    lay_out "$next.debs"
+    rm -rf "$next" "$next.debs"
+}
+
