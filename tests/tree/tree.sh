@@ -92,7 +92,8 @@ tree_boot() {
 tree_is_up() {
     case "$(cat "/proc/$tree_leader/comm" 2>/dev/null)" in
         systemd) tree_in systemctl is-system-running --wait >/dev/null 2>&1 ;;
-        init) [ "$(tree_in runlevel 2>/dev/null)" = 'N 2' ] ;;
+        # The runlevel is said before its scripts have run.
+        init) [ "$(tree_in runlevel 2>/dev/null)" = 'N 2' ] && ! tree_in pgrep -f '/etc/init.d/rc |startpar' >/dev/null ;;
         *) false ;;
     esac
 }
