@@ -20,7 +20,7 @@ fi
 
 packages=(
     gcc g++ libc6-dev libpam0g-dev openssh-server openssh-client sudo login util-linux pamtester oathtool zbar-tools strace
-    tmux python3 python3-venv iproute2 man-db mandoc procps binutils shellcheck systemd faketime
+    tmux python3 python3-venv iproute2 man-db mandoc procps binutils shellcheck systemd dpkg-dev faketime
     opendoas pkexec polkitd dbus cockpit-ws cockpit-bridge proftpd-core proftpd-mod-crypto
     dovecot-core dovecot-imapd
 )
@@ -121,12 +121,28 @@ module_fits() {
     [ "$size" -le $((384 * 1024)) ]
 }
 
+# systemd counts in tenths.
+shut_in() {
+    local unit
+    for unit in packaging/systemd/*.service; do
+        systemd-analyze security --offline=true --threshold=15 "$unit" || return 1
+    done
+}
+one_version() {
+    local version
+    version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+    [ -n "$version" ] && [ "$(dpkg-parsechangelog --file packaging/debian/changelog --show-field Version)" = "$version" ] &&
+        grep -qx "Version: *$version" packaging/rpm/otpd.spec && grep -q "^## $version" packaging/CHANGELOG.md
+}
+
 check "format" cargo fmt --all --check
 check "clippy" cargo clippy --quiet --locked --workspace --all-targets --features otpd-tests/root -- -D warnings
 check "shell scripts" shellcheck -S warning tests/run.sh packaging/*.sh packaging/init/* packaging/debian/*.{postinst,prerm,postrm} tests/bench/run.sh tests/tree/*.sh .ci/run
 check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
 check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
 check "pam_otp.so is at most 384 KiB" module_fits
+check "the units are shut in: at most 1.5" shut_in
+check "packages have the version of the workspace" one_version
 
 suite "workspace" cargo test --quiet --locked --workspace --features otpd-tests/root --no-fail-fast
 # What the quickstart made must be gone with it.
@@ -167,6 +183,7 @@ if [ "$tier" = all ]; then
     check "quickstart on a bare Debian 12" tests/tree/run.sh quickstart
     check "the Debian packages under a real systemd" tests/tree/run.sh deb
     check "the Debian packages under sysvinit" tests/tree/run.sh init
+    check "the RPM packages under a real systemd" tests/tree/run.sh rpm
     check "installed by hand under a real systemd" tests/tree/run.sh hand
 fi
 

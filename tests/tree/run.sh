@@ -5,17 +5,19 @@
 #   tests/tree/run.sh quickstart [SUITE]   packaging/quickstart.sh --check: no compiler, no sshd, no toolchain at first
 #   tests/tree/run.sh deb [SUITE]          the packages under a booted systemd: logins by SSH, faults, upgrade, removal
 #   tests/tree/run.sh init [SUITE]         the packages on a box without systemd
+#   tests/tree/run.sh rpm [SUITE]          the RPM packages, likewise
 #   tests/tree/run.sh hand [SUITE]         the installation by hand, line by line, under a booted systemd; then logins
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 fail() { echo "tests/tree/run.sh: $*" >&2; exit 1; }
-case "${1-}" in quickstart | deb | init | hand) ;; *) fail "usage: tests/tree/run.sh quickstart|deb|init|hand [SUITE]" ;; esac
+case "${1-}" in quickstart | deb | init | rpm | hand) ;; *) fail "usage: tests/tree/run.sh quickstart|deb|init|rpm|hand [SUITE]" ;; esac
 # shellcheck disable=SC2034 # for what is sourced
 suite=${2:-bookworm}
 [ "$(id -u)" = 0 ] || fail "needs root: sudo $0 $*"
 
-packages=(debootstrap debian-archive-keyring systemd-container util-linux oathtool debhelper dpkg-dev gcc libc6-dev libpam0g-dev lintian)
+packages=(debootstrap debian-archive-keyring systemd-container util-linux oathtool debhelper dpkg-dev gcc libc6-dev libpam0g-dev
+    lintian rpm rpmlint)
 installed=$(dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -cx installed)
 if [ "$installed" != "${#packages[@]}" ]; then
     export DEBIAN_FRONTEND=noninteractive

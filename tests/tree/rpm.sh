@@ -1,0 +1,73 @@
+# shellcheck shell=bash disable=SC2154 # of run.sh and tree.sh
+# The RPM packages, put by rpm itself into a Debian that systemd runs: their files and scripts do their work. What an
+# Enterprise Linux would say of their dependencies is not asked. Sourced by run.sh.
+
+rpms() { find "$target/rpm/rpms" -name '*.rpm' ! -name '*.src.rpm'; }
+
+build() { packaging/build-rpm.sh --source && [ "$(rpms | wc -l)" = 2 ]; }
+
+# rpmlint counts errors at the end; warnings are about what only a distribution has.
+no_errors() {
+    local said
+    said=$(rpmlint --config tests/tree/rpmlint.toml packaging/rpm/otpd.spec "$target"/rpm/rpms/*/*.rpm "$target"/rpm/rpms/*.rpm 2>&1)
+    echo "$said"
+    grep -q '; 0 errors' <<<"$said"
+}
+
+settle() {
+    settle_alice systemd-sysv dbus libpam-systemd openssh-server rpm &&
+        tree_run sh -ec 'useradd --create-home bob; echo bob:xyzzy | chpasswd' &&
+        mkdir "$tree/root/rpms" && rpms | xargs cp -t "$tree/root/rpms"
+}
+
+# "rpm" of these packages; what they depend on is there under Debian's names.
+put() { tree_in sh -ec 'rpm --nodeps "$@" /root/rpms/*.rpm' sh "$@"; }
+
+ready_as_otpd() {
+    expect active tree_in systemctl is-active otpd && expect otpd tree_in stat -c %U "/proc/$(property MainPID)" &&
+        expect enabled tree_in systemctl is-enabled otpd.socket && tree_in otpctl status
+}
+
+guard_sshd() {
+    local module
+    module=$(tree_in sh -c 'rpm -ql pam_otp | grep "/pam_otp.so$"')
+    sed -i -e "/^@include common-auth/a auth required $module" -e "/^@include common-account/i account required $module" \
+        "$tree/etc/pam.d/sshd" &&
+        printf 'KbdInteractiveAuthentication yes\nPasswordAuthentication no\n' >"$tree/etc/ssh/sshd_config.d/10-otpd.conf" &&
+        tree_in systemctl reload ssh
+}
+
+upgraded() {
+    local pid
+    pid=$(property MainPID)
+    tree_in sed -i 's/^issuer = .*/issuer = "attic"/' /etc/otpd/otpd.toml
+    put -U --force && ready_as_otpd && ! expect "$pid" property MainPID &&
+        expect 'issuer = "attic"' tree_in grep ^issuer /etc/otpd/otpd.toml && guards_logins
+}
+
+not_while_needed() { ! tree_in rpm -e pam_otp && tree_in rpm -q pam_otp && guards_logins; }
+
+removed() {
+    local said
+    tree_in sed -i '/pam_otp/d' /etc/pam.d/sshd
+    said=$(tree_in rpm -e pam_otp otpd 2>&1) || { echo "$said"; return 1; }
+    grep -q '/var/lib/otpd stays' <<<"$said" && tree_in test -s /var/lib/otpd/registry.db &&
+        ! tree_in sh -c 'pidof otpd || ls /run/otpd/*.sock' && login accepted bob
+}
+
+test_rpm() {
+    step "packaging/build-rpm.sh" build
+    step "rpmlint has no errors" no_errors
+    step "a $suite with systemd, sshd and rpm" settle
+    step "boots" tree_boot
+    bring_typist
+    step "installed: no login has changed" put -i
+    step "it runs, as otpd" ready_as_otpd
+    step "logins as before" login accepted bob
+    step "PAM and sshd" guard_sshd
+    step "a login with password and code, once" guards_logins
+    step "upgraded: the administrator's configuration stays" upgraded
+    step "not removed while a line needs it" not_while_needed
+    step "removed: it says what stays" removed
+    step "shuts down" tree_halt
+}
