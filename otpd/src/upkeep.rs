@@ -167,9 +167,7 @@ fn prune<R: Registry>(service: &Service<R>, bell: &Bell) {
 /// Looks for logins that were asked for a code and have given none.
 fn keep_vigil<R: Registry>(service: &Service<R>) {
     while !service.bell().stops_within(VIGIL) {
-        if let Err(error) = service.tell_of_missing_codes(clock::now(), clock::monotonic()) {
-            log::warn!("owners could not be told of missing codes: {error}");
-        }
+        service.tell_of_missing_codes(clock::now(), clock::monotonic());
     }
 }
 

@@ -61,7 +61,25 @@ pub struct Account {
     /// The language of mails, as the owner's system names it ("zh_CN").
     pub language: Option<String>,
     /// When the owner was last told of what strangers can cause.
-    pub warned: Option<UnixTime>,
+    pub warned: Warned,
+}
+
+/// What strangers can cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// A right password, and no code.
+    NoCode,
+    /// A used code, given again.
+    Reuse,
+}
+
+/// When the owner was last told of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Warned {
+    /// Of [`Warning::NoCode`].
+    pub no_code: Option<UnixTime>,
+    /// Of [`Warning::Reuse`].
+    pub reuse: Option<UnixTime>,
 }
 
 /// What each lane remembers.
@@ -128,8 +146,8 @@ impl Account {
     pub const SOURCES: usize = 16;
     /// How long an address stays known.
     pub const SOURCE_FOR: Duration = Duration::from_secs(30 * 86_400);
-    /// The most lines for the next login.
-    pub const LINES: usize = 5;
+    /// The most lines for the next login: more than there are kinds of them.
+    pub const LINES: usize = 16;
     /// How often the owner is told of what strangers can cause.
     pub const WARN_EACH: Duration = Duration::from_secs(86_400);
     /// How long a recovery login stands for a code of a device when devices are bound and removed.
@@ -154,7 +172,7 @@ impl Account {
             emails: Emails::default(),
             mailed: MailedCodes::default(),
             language: None,
-            warned: None,
+            warned: Warned::default(),
         }
     }
 
@@ -205,19 +223,25 @@ impl Account {
         place.postage.succeed();
     }
 
-    /// Leaves word for the owner's next login, beside what is to be told already.
-    pub fn tell(&mut self, line: &str) {
+    /// Leaves word for the owner's next login, beside what is to be told already; in place of what begins with the same
+    /// words, so that nothing is pushed out by what is told again and again.
+    pub fn tell(&mut self, words: &str, line: &str) {
         let told = self.announce.take().unwrap_or_default();
-        let mut lines: Vec<&str> = told.lines().chain([line]).collect();
+        let others = told.lines().filter(|told| !told.starts_with(words));
+        let mut lines: Vec<&str> = others.chain([line]).collect();
         lines.drain(..lines.len().saturating_sub(Self::LINES));
         self.announce = Some(lines.join("\n"));
     }
 
     /// Whether the owner may be told once more of what strangers can cause: once a day. Notes it.
-    pub fn may_warn(&mut self, now: UnixTime) -> bool {
-        let is_due = self.warned.is_none_or(|at| at > now || now.since(at) >= Self::WARN_EACH);
+    pub fn may_warn(&mut self, of: Warning, now: UnixTime) -> bool {
+        let warned = match of {
+            Warning::NoCode => &mut self.warned.no_code,
+            Warning::Reuse => &mut self.warned.reuse,
+        };
+        let is_due = warned.is_none_or(|at| at > now || now.since(at) >= Self::WARN_EACH);
         if is_due {
-            self.warned = Some(now);
+            *warned = Some(now);
         }
         is_due
     }
@@ -233,10 +257,15 @@ impl Account {
         self.place_mut(lane).refusal = refusal;
     }
 
-    /// Opens every lane and names those that had failures.
+    /// Opens every lane and names those that had failures. How much was mailed stays: whoever may do this could have mail
+    /// sent without end.
     pub fn open_lanes(&mut self) -> Vec<Lane> {
         let failed: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| self.lane(*lane).failures > 0).collect();
-        self.lanes = Default::default();
+        for lane in Lane::ALL {
+            let sent = std::mem::take(&mut self.place_mut(lane).postage.sent);
+            *self.place_mut(lane) =
+                Place { postage: Postage { sent, ..Postage::default() }, ..Place::default() };
+        }
         failed
     }
 
@@ -376,7 +405,7 @@ impl Account {
     }
 
     /// Makes a proven device active and returns the name of the one it replaces. If it is the account's first, all
-    /// other pending devices are dropped: they were begun without a code and must not become a second way in.
+    /// other pending devices and emails are dropped: they were begun without a code and must not become a second way in.
     pub fn activate(&mut self, id: DeviceId, now: UnixTime, by: &str) -> Option<DeviceName> {
         let first = !self.is_protected();
         let replaces = match self.device_mut(id)?.state {
@@ -389,6 +418,7 @@ impl Account {
         self.mailed = MailedCodes::default();
         if first {
             self.devices.retain(|device| !matches!(device.state, State::Pending { .. }));
+            self.emails.drop_pending();
         }
         let old = self.device_mut(replaces?)?;
         old.retire(now, by);

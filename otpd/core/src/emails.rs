@@ -107,21 +107,41 @@ impl Emails {
         });
     }
 
+    /// Drops those whose time is over, and looks whether there is room for another one.
+    ///
+    /// # Errors
+    /// [`CannotAdd`].
+    pub fn check_room(&mut self, now: UnixTime) -> Result<(), CannotAdd> {
+        self.expire(now);
+        let removed = |email: &&Email| matches!(email.stage, Stage::Removed { .. });
+        if self.confirmed().count() >= Self::MOST {
+            Err(CannotAdd::TooMany)
+        } else if self.0.iter().filter(removed).count() >= Self::MOST_REMOVED {
+            Err(CannotAdd::TooManyChanges)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Drops the one that waits for its code.
+    pub fn drop_pending(&mut self) {
+        self.0.retain(|email| !matches!(email.stage, Stage::Pending(_)));
+    }
+
+    /// The one that waits for its code.
+    #[must_use]
+    pub fn pending(&self, now: UnixTime) -> Option<&Email> {
+        self.0.iter().find(|email| matches!(&email.stage, Stage::Pending(waiting) if waiting.waits(now)))
+    }
+
     /// Adds an address that waits for its code. One that still waited gives way: its owner began anew.
     ///
     /// # Errors
     /// [`CannotAdd`]; nothing changed then but for those whose time is over.
     pub fn add(&mut self, address: SealedAddress, mark: Mark, now: UnixTime) -> Result<u32, CannotAdd> {
-        self.expire(now);
-        if self.confirmed().count() >= Self::MOST {
-            return Err(CannotAdd::TooMany);
-        }
-        let removed = |email: &&Email| matches!(email.stage, Stage::Removed { .. });
-        if self.0.iter().filter(removed).count() >= Self::MOST_REMOVED {
-            return Err(CannotAdd::TooManyChanges);
-        }
+        self.check_room(now)?;
         let number = self.next_number();
-        self.0.retain(|email| !matches!(email.stage, Stage::Pending(_)));
+        self.drop_pending();
         let stage = Stage::Pending(Waiting::begin(mark, now));
         self.0.push(Email { number, address, added: now, stage });
         Ok(number)

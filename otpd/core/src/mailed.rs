@@ -36,8 +36,9 @@ pub struct Postage {
 }
 
 impl MailedCodes {
-    /// The most that are good at once.
-    pub const MOST: usize = 3;
+    /// The most that are good at once: as many as three lanes can have mailed in that time, so that none pushes another's
+    /// out.
+    pub const MOST: usize = 9;
 
     /// Adds a code. Returns until when it is good.
     pub fn begin(&mut self, mark: Mark, now: UnixTime) -> UnixTime {
@@ -152,11 +153,11 @@ mod tests {
     #[test]
     fn a_late_mail_still_serves_and_one_that_is_used_voids_all() {
         let mut codes = MailedCodes::default();
-        for byte in 1..=4 {
+        for byte in 1..=10 {
             assert_eq!(codes.begin(mark(byte), at(byte.into())), at(600 + i64::from(byte)));
         }
-        assert!(!codes.spend(mark(1), at(9)), "the fourth takes its place");
-        assert!(codes.spend(mark(2), at(9)));
+        assert!(!codes.spend(mark(1), at(10)), "the tenth takes its place");
+        assert!(codes.spend(mark(2), at(10)));
         assert!(!codes.spend(mark(3), at(9)) && !codes.spend(mark(4), at(9)));
         assert_eq!(codes.good_until(at(9)), None);
     }

@@ -114,13 +114,13 @@ fn kind_of(row: &Row<'_>) -> rusqlite::Result<MailKind> {
 }
 
 /// Enough for everything that can happen to an account in a day, and not for somebody who makes it happen.
-const MOST_NOTICES: u32 = 50;
+const MOST_NOTICES: u32 = 200;
 const MOST_GIVEN_UP: u32 = 100;
 
 const INSERT: &str = "\
     INSERT INTO outbox (id, account, kind, sealed, at, expires, next, tries)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?5, 0 WHERE ?3 <> 'notice' OR ?7 >
-        (SELECT count(*) FROM outbox WHERE account = ?2 AND sealed IS NOT NULL)";
+        (SELECT count(*) FROM outbox WHERE account = ?2 AND kind = 'notice' AND sealed IS NOT NULL)";
 /// As many as may be with otpd-mail at once, and one more.
 const SELECT_DUE: &str = "\
     SELECT * FROM outbox WHERE sealed IS NOT NULL AND next <= ?1 ORDER BY kind = 'notice', next, id LIMIT 33";

@@ -193,7 +193,8 @@ fn account_of(row: &Row<'_>, who: &Identity) -> rusqlite::Result<Account> {
     account.enrolment = enrolment_of(row)?;
     account.mailed = emails::codes_of(&row.get::<_, Option<Vec<u8>>>("mailed")?.unwrap_or_default())?;
     account.language = row.get("language")?;
-    account.warned = row.get::<_, Option<i64>>("warned")?.map(UnixTime);
+    account.warned.no_code = row.get::<_, Option<i64>>("warned_no_code")?.map(UnixTime);
+    account.warned.reuse = row.get::<_, Option<i64>>("warned_reuse")?.map(UnixTime);
     Ok(account)
 }
 
@@ -256,7 +257,8 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
     let mut statement = connection
         .prepare_cached(
             "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5, recovery = ?6,
-                recovered = ?7, enrol = ?8, enrol_until = ?9, enrol_tries = ?10, mailed = ?11, language = ?12, warned = ?13
+                recovered = ?7, enrol = ?8, enrol_until = ?9, enrol_tries = ?10, mailed = ?11, language = ?12, warned_no_code = ?13,
+                warned_reuse = ?14
                 WHERE id = ?1",
         )
         .map_err(unavailable)?;
@@ -273,7 +275,8 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
         account.enrolment.map(|enrolment| enrolment.tries),
         emails::codes_to_bytes(&account.mailed),
         account.language,
-        account.warned.map(|at| at.0),
+        account.warned.no_code.map(|at| at.0),
+        account.warned.reuse.map(|at| at.0),
     ]);
     done.map(drop).map_err(unavailable)
 }

@@ -27,7 +27,8 @@ CREATE TABLE account (
     mailed      BLOB,
     emails      INTEGER NOT NULL DEFAULT 0,
     language    TEXT,
-    warned      INTEGER
+    warned_no_code INTEGER,
+    warned_reuse   INTEGER
 ) STRICT;
 
 CREATE TABLE device (

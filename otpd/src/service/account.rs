@@ -222,6 +222,9 @@ impl<R: Registry> Service<R> {
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::Unlock, kind: Kind::Unlock, code: call.code.as_ref(), now };
         self.change_permitted(&parties, &asked, move |account, event, journal| {
+            if !account.is_protected() {
+                return Err(not_protected(&deciding));
+            }
             let was_closed = Lane::ALL.into_iter().any(|lane| account.lane(lane).look(now) == Gate::Closed);
             let opened: Vec<String> = account.open_lanes().into_iter().map(|lane| lane.to_string()).collect();
             event.detail = Some(format!(

@@ -1,6 +1,7 @@
 //! The decision about a code of a device, inside one exclusive change of the account.
 
 use otpd_core::account::Account;
+use otpd_core::account::Warning;
 use otpd_core::check::Verdict;
 use otpd_core::check::check;
 use otpd_core::code::Code;
@@ -51,7 +52,7 @@ impl Scene {
             Verdict::Used { device, next } => {
                 event.reason = Reason::CodeUsed;
                 event.device = account.device_mut(device).map(|device| device.name.to_string());
-                if self.is_elsewhere(account, device) && account.may_warn(now) {
+                if self.is_elsewhere(account, device) && account.may_warn(Warning::Reuse, now) {
                     let facts = self.facts(event.device.as_deref());
                     post.tell(account, Notice::CodeReused, &facts, journal)?;
                 }

@@ -72,11 +72,15 @@ impl<R: Registry> Service<R> {
             Ok(checked) => checked,
             Err(failure) => return self.refuse(&parties, now, Kind::EmailAdd, failure),
         };
+        if parties.role == Role::Owner && self.office.is_busy(clock::monotonic()) {
+            let failure = Failure::refused(Reason::TooManyMails, MANY_UNPROVEN);
+            return self.refuse(&parties, now, Kind::EmailAdd, failure);
+        }
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::AddEmail, kind: Kind::EmailAdd, code: call.code.as_ref(), now };
         self.change_permitted(&parties, &asked, move |account, event, journal| {
             event.detail = Some(address.masked());
-            account.emails.expire(now);
+            account.emails.check_room(now).map_err(cannot_add)?;
             check_new(account, &address, &keys)?;
             let postage = account.postage_mut(Lane::Own);
             postage.send(now).map_err(too_many_mails)?;
@@ -92,6 +96,7 @@ impl<R: Registry> Service<R> {
             post.send_code(account, email, (MailKind::Confirm, &code), &Facts::default(), journal)?;
             Ok(wire::EmailAdded { email: wire_email(email, deciding.show(&address)) })
         })
+        .inspect(|_| self.office.note_unproven(clock::monotonic()))
     }
 
     /// Takes the code that was mailed to an address.
@@ -113,6 +118,8 @@ impl<R: Registry> Service<R> {
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let asked = Asked { request: Request::ConfirmEmail, kind: Kind::EmailConfirm, code: None, now };
         self.change_permitted(&parties, &asked, move |account, event, journal| {
+            let waiting = account.emails.pending(now);
+            let address = waiting.map(|email| keys.open_address(account.id, email)).transpose()?;
             let mark = keys.mark(account.id, code.expose_symbols());
             let number = match account.emails.confirm(mark, deciding.settings.recovery.hold, now) {
                 Confirmation::Confirmed(number) => number,
@@ -122,7 +129,7 @@ impl<R: Registry> Service<R> {
                 }
             };
             let email = find(&account.emails, number)?.clone();
-            let address = keys.open_address(account.id, &email)?;
+            let address = address.ok_or_else(|| Failure::refused(Reason::NoSuchEmail, NOTHING_WAITS))?;
             event.detail = Some(address.masked());
             let facts = Facts { detail: Some(address.masked()), ..Facts::default() };
             let post = Post { keys: &keys, settings: &deciding.settings, now };
@@ -164,7 +171,7 @@ impl<R: Registry> Service<R> {
 
     /// Why this box cannot send mail, as far as is known.
     pub(super) fn mail_problem(&self) -> Option<String> {
-        self.office.condition(clock::monotonic()).problem()
+        self.office.condition(clock::monotonic()).in_short().map(ToOwned::to_owned)
     }
 
     /// The secure emails of an account as this caller may see them.
@@ -188,7 +195,9 @@ impl<R: Registry> Service<R> {
         match settings.recovery.require_email {
             RequireEmail::Never => false,
             RequireEmail::Always => true,
-            RequireEmail::IfMailWorks => self.mail_problem().is_none(),
+            RequireEmail::IfMailWorks => {
+                !matches!(self.office.condition(clock::monotonic()), Condition::Unable(_))
+            }
         }
     }
 
@@ -198,12 +207,7 @@ impl<R: Registry> Service<R> {
         })?;
         match self.office.condition(clock::monotonic()) {
             Condition::Able | Condition::Troubled(_) => Ok(address),
-            Condition::Unable(problem) => {
-                let say = format!(
-                    "This box cannot send mail ({problem}). An administrator can see more: otpctl mail status"
-                );
-                Err(Failure::refused(Reason::NoMail, say))
-            }
+            Condition::Unable(_) => Err(Failure::refused(Reason::NoMail, NO_MAIL)),
         }
     }
 }
@@ -319,5 +323,7 @@ fn too_many_mails(again: UnixTime) -> Failure {
 const WRONG: &str = "That is not the code of the mail. The newest mail has the one that counts.";
 const NOTHING_WAITS: &str =
     "No address is waiting for a code; a code is good for 10 minutes. Begin anew with otpctl email add.";
+const MANY_UNPROVEN: &str = "Many addresses were given on this box in the last hour; try again in a while.";
+const NO_MAIL: &str = "This box is not set up to send mail. An administrator can see why: otpctl mail status";
 const EMAIL_NEEDED: &str =
     "A secure email comes first, so that you get back in when the phone is lost: otpctl email add ADDRESS";

@@ -330,7 +330,7 @@ fn bind(
     let added = account.add_proven(new, staged.drift, staged.last_step, now);
     added.map_err(|error| cannot_bind(error, &name))?;
     if first {
-        account.tell(&post::line(Notice::ProtectionOn, &Facts::of_device(name.as_str()), now));
+        post::leave_word(account, Notice::ProtectionOn, &Facts::of_device(name.as_str()), now);
     }
     Ok(name)
 }

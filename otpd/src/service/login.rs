@@ -19,6 +19,7 @@ use otpd_proto::login::Next;
 
 use super::Failure;
 use super::Service;
+use super::office::Condition;
 use super::post::Post;
 use super::prompt;
 use super::scene::DIGITS;
@@ -57,11 +58,17 @@ impl<R: Registry> Service<R> {
             found => found?,
         };
         match account {
-            Some(account) if account.is_protected() => Ok(scene.ask_for_code(&account, now)),
+            Some(account) if account.is_protected() => {
+                let next = scene.ask_for_code(&account, now);
+                if peer.door == Door::Login {
+                    self.watch(&scene, &account.identity, &next, clock::monotonic());
+                }
+                Ok(next)
+            }
             account => {
                 let step = self.unprotected(&scene, person, account.as_ref(), now, Kind::Login)?;
                 let plain = prompt::plain(person.identity.name.as_str());
-                let prompt = if scene.settings.say_why { format!("{NO_DEVICE} {plain}") } else { plain };
+                let prompt = if scene.settings.say_why { prompt::fit(NO_DEVICE, &plain) } else { plain };
                 Ok(step.unwrap_or_else(|| ask(prompt, DIGITS)))
             }
         }
@@ -120,10 +127,14 @@ impl<R: Registry> Service<R> {
         };
         let Some(person) = scene.person.clone() else {
             self.registry.record(scene.event(now, Kind::Login, Decision::Refuse, Reason::NoSuchUser))?;
-            return Ok(scene.wrong(now));
+            return Ok(scene.nothing(&typed, now));
         };
         let (keys, deciding) = (Arc::clone(&self.keys), Arc::new(scene.clone()));
-        let condition = self.office.condition(clock::monotonic());
+        let condition = match typed {
+            Typed::Mail => self.office.condition(clock::monotonic()),
+            _ => Condition::Able,
+        };
+        let word = typed.clone();
         let decided = self.registry.change(&person.identity, move |account, journal| {
             let post = Post { keys: &keys, settings: &deciding.settings, now };
             match &typed {
@@ -154,7 +165,7 @@ impl<R: Registry> Service<R> {
                     Decision::Refuse,
                     Reason::NotProtected,
                 ))?;
-                Ok(scene.wrong(now))
+                Ok(scene.nothing(&word, now))
             }
         }
     }
@@ -301,4 +312,4 @@ enum Phase {
 }
 
 const NO_DEVICE: &str =
-    "A device is required and none is bound. An administrator has a code for you: otpctl enrol-code.";
+    "A device is required and none is bound. Ask an administrator for a code (otpctl enrol-code).";

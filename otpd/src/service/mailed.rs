@@ -19,7 +19,10 @@ use super::post::ENROL_CODE;
 use super::post::MAILED_CODE;
 use super::post::Post;
 use super::prompt;
+use super::scene::DIGITS;
 use super::scene::Scene;
+use super::scene::ask;
+use super::typed::Typed;
 use crate::keys::KeyError;
 use crate::keys::new_short_code;
 
@@ -58,8 +61,13 @@ impl Scene {
         journal: &mut Journal,
     ) -> Result<String, KeyError> {
         let now = post.now;
-        let emails: Vec<Email> = account.emails.recovering(now).cloned().collect();
-        let Some(first) = emails.first() else {
+        // One that does not open must not keep the other from being used.
+        let opened = account
+            .emails
+            .recovering(now)
+            .filter_map(|email| Some((email.clone(), post.keys.open_address(account.id, email).ok()?)));
+        let emails: Vec<(Email, Address)> = opened.collect();
+        let Some((_, address)) = emails.first() else {
             event.reason = Reason::NoSuchEmail;
             return Ok(if account.emails.confirmed().next().is_some() { HELD } else { NO_EMAIL }.into());
         };
@@ -77,13 +85,23 @@ impl Scene {
         }
         let code = new_short_code()?;
         let until = account.mailed.begin(post.keys.mark(account.id, code.expose_symbols()), now);
-        for email in &emails {
+        for (email, _) in &emails {
             post.send_code(account, email, (MailKind::Code, &code), &self.facts(None), journal)?;
         }
-        let address = post.keys.open_address(account.id, first)?;
         (event.decision, event.reason) = (Decision::Accept, Reason::Ok);
         event.detail = Some(format!("to {}", address.masked()));
-        Ok(on_its_way(&address, condition, until))
+        Ok(on_its_way(address, condition, until))
+    }
+
+    /// The answer to somebody who does not exist or has no device. A word that asks for something gets what it gets from
+    /// those who have, where nothing is to be told.
+    pub(super) fn nothing(&self, typed: &Typed, now: UnixTime) -> Next {
+        match typed {
+            Typed::Mail | Typed::Help if !self.settings.say_why => {
+                ask(prompt::fit(ALIKE, &prompt::plain(&self.login.user)), DIGITS)
+            }
+            _ => self.wrong(now),
+        }
     }
 
     /// A word of help, and the question again.

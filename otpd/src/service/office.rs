@@ -12,6 +12,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
+use otpd_core::address::Address;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -51,6 +52,8 @@ struct Desk {
     trouble: Option<Try>,
     /// Whether a server took the last mail, of those that found a server.
     delivers: bool,
+    /// When codes were mailed to addresses that nobody proved yet, in the last hour.
+    unproven: VecDeque<Instant>,
 }
 
 /// What became of a try to deliver a mail.
@@ -74,7 +77,16 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// What speaks against it.
+    /// What speaks against it, for everybody: what a server says is for administrators.
+    pub(super) fn in_short(&self) -> Option<&'static str> {
+        match self {
+            Self::Able => None,
+            Self::Troubled(_) => Some("the mail server takes nothing at the moment"),
+            Self::Unable(_) => Some("this box is not set up to send any"),
+        }
+    }
+
+    /// What speaks against it, for administrators.
     pub(super) fn problem(self) -> Option<String> {
         match self {
             Self::Able => None,
@@ -100,6 +112,19 @@ impl Office {
     /// Whether this box can send mail, as far as is known.
     pub(super) fn condition(&self, now: Instant) -> Condition {
         self.desk().condition(now)
+    }
+
+    /// Whether so many addresses that nobody proved were mailed to that it must be enough for a while: all users of the box
+    /// together could make it a nuisance to others.
+    pub(super) fn is_busy(&self, now: Instant) -> bool {
+        let unproven = &mut self.desk().unproven;
+        unproven.retain(|at| now.saturating_duration_since(*at) < HOUR);
+        unproven.len() >= MOST_UNPROVEN
+    }
+
+    /// Counts an address that nobody proved.
+    pub(super) fn note_unproven(&self, now: Instant) {
+        self.desk().unproven.push_back(now);
     }
 
     pub(super) fn report(&self, now: Instant) -> Report {
@@ -152,19 +177,31 @@ impl Desk {
         last.map(|(_, at)| *at = now).is_some()
     }
 
+    /// Gives a mail to a worker, unless another one has it.
+    fn take(&mut self, id: MailId, mailer: &wire::Mailer) -> bool {
+        let is_free = !self.out.contains_key(&id);
+        if is_free {
+            self.out.insert(id, (mailer.instance.clone(), monotonic()));
+        }
+        is_free
+    }
+
     /// Whether otpd-mail asked for mails not long ago, or is delivering some.
     fn is_there(&self, now: Instant) -> bool {
         let asked = self.mailer.as_ref().is_some_and(|(_, at)| is_recent(*at, now));
-        let delivers = |since: &Instant| now.saturating_duration_since(*since) < LONGEST_DELIVERY;
+        let delivers = |since: &Instant| now.saturating_duration_since(*since) < USUAL_DELIVERY;
         asked || self.out.values().any(|(_, since)| delivers(since))
     }
 
-    fn note(&mut self, id: MailId, tried: Try) {
+    fn note(&mut self, id: MailId, kind: MailKind, tried: Try) {
         self.last.retain(|(of, _)| *of != id);
         self.last.push_front((id, tried.clone()));
         self.last.truncate(REMEMBERED);
         match tried.outcome {
             wire::Outcome::Delivered => (self.delivers, self.delivered) = (true, Some(tried)),
+            // Anybody can have a code mailed to an address that they made up; what a server replies to that says nothing of
+            // this box.
+            wire::Outcome::Later if kind == MailKind::Confirm && tried.answer.starts_with('4') => {}
             wire::Outcome::Later => (self.delivers, self.trouble) = (false, Some(tried)),
             // Of an address, as a rule, and not of the way there.
             wire::Outcome::Failed => {}
@@ -230,7 +267,8 @@ impl<R: Registry> Service<R> {
         let nothing = || Failure::refused(Reason::NoSuchMail, "No such mail is waiting.");
         let id = MailId::from_hex(&call.id).ok_or_else(nothing)?;
         let due = self.registry.mail(id)?.ok_or_else(nothing)?;
-        let answer: String = call.answer.chars().filter(|c| !c.is_control()).take(LONGEST_ANSWER).collect();
+        let answer = self.without_address(&due, &call.answer);
+        let answer: String = answer.chars().filter(|c| !c.is_control()).take(LONGEST_ANSWER).collect();
         let advice = call.advice.as_ref().map(|advice| advice.chars().take(LONGEST_ANSWER).collect());
         let tried = Try { at: now, outcome: call.outcome, answer: answer.clone(), advice };
         let (fate, event) = match call.outcome {
@@ -247,7 +285,7 @@ impl<R: Registry> Service<R> {
         self.registry.settle_mail(id, fate, event)?;
         let mut desk = self.office.desk();
         desk.out.remove(&id);
-        desk.note(id, tried);
+        desk.note(id, due.mail.kind, tried);
         Ok(wire::Settled {})
     }
 
@@ -266,22 +304,21 @@ impl<R: Registry> Service<R> {
         mailer: &wire::Mailer,
         clock: impl Fn() -> UnixTime,
     ) -> Result<Option<wire::Message>, Failure> {
-        let mut desk = self.office.desk();
-        if !desk.is_still(mailer, monotonic()) || mailer.problem.is_some() {
+        if !self.office.desk().is_still(mailer, monotonic()) || mailer.problem.is_some() {
             return Ok(None);
         }
         loop {
+            // What is written below may take a disk's time, in which nobody else is to wait.
+            let out: Vec<MailId> = self.office.desk().out.keys().copied().collect();
             let now = clock();
-            let out: Vec<MailId> = desk.out.keys().copied().collect();
             if out.len() >= MOST_OUT {
                 return Ok(None);
             }
             let Some(due) = self.registry.due_mail(now, &out)? else { return Ok(None) };
             let reason = match self.read_mail(&due, now) {
-                Ok(message) => {
-                    desk.out.insert(due.mail.id, (mailer.instance.clone(), monotonic()));
-                    return Ok(Some(message));
-                }
+                Ok(message) if self.office.desk().take(due.mail.id, mailer) => return Ok(Some(message)),
+                // Another worker was quicker.
+                Ok(_) => continue,
                 Err(reason) => reason,
             };
             let why = if reason == Reason::MailExpired { "it came past its use" } else { "it does not open" };
@@ -297,6 +334,12 @@ impl<R: Registry> Service<R> {
             return Err(Reason::MailExpired);
         }
         self.open_mail(due).ok_or(Reason::BadKey)
+    }
+
+    /// What a server said, without the address that it said it of: administrators read it, and the audit log keeps it.
+    fn without_address(&self, due: &Due, answer: &str) -> String {
+        let to = self.open_mail(due).and_then(|message| Address::parse(&message.to).ok());
+        to.map_or_else(|| answer.to_owned(), |to| answer.replace(to.expose_whole(), &to.masked()))
     }
 
     fn open_mail(&self, due: &Due) -> Option<wire::Message> {
@@ -329,7 +372,11 @@ fn is_recent(at: Instant, now: Instant) -> bool {
 const ABSENT_AFTER: Duration = Duration::from_secs(45);
 /// The longest deadline of a message, and a little.
 const LONGEST_DELIVERY: Duration = Duration::from_secs(330);
+/// As long as most configurations have it.
+const USUAL_DELIVERY: Duration = Duration::from_secs(90);
 const BREATH: Duration = Duration::from_millis(250);
+const HOUR: Duration = Duration::from_secs(3600);
+const MOST_UNPROVEN: usize = 60;
 const MOST_OUT: usize = 32;
 const REMEMBERED: usize = 32;
 const LONGEST_ANSWER: usize = 500;

@@ -71,7 +71,7 @@ impl Post<'_> {
             };
             journal.post(self.seal(Some(account), letter)?);
         }
-        account.tell(&line(notice, facts, self.now));
+        leave_word(account, notice, facts, self.now);
         Ok(())
     }
 
@@ -175,8 +175,8 @@ impl Post<'_> {
     }
 }
 
-/// What happened, as one line for the next login.
-pub(super) fn line(notice: Notice, facts: &Facts, now: UnixTime) -> String {
+/// Says what happened in one line for the next login.
+pub(super) fn leave_word(account: &mut Account, notice: Notice, facts: &Facts, now: UnixTime) {
     let device = facts.device.as_deref();
     let what = match (notice, device) {
         (Notice::RecoveryUsed, Some(MAILED_CODE)) => "A mailed code was used",
@@ -185,7 +185,8 @@ pub(super) fn line(notice: Notice, facts: &Facts, now: UnixTime) -> String {
     };
     let named = device.filter(|name| notice != Notice::RecoveryUsed && name.is_ascii());
     let named = named.map(|name| format!(" ({name:?})")).unwrap_or_default();
-    format!("{what} {} {}{named}; not you? Tell an administrator.", prompt::date(now), prompt::clock(now),)
+    let (date, time) = (prompt::date(now), prompt::clock(now));
+    account.tell(what, &format!("{what} {date} {time}{named}; not you? Tell an administrator."));
 }
 
 /// What stands for a device in an event, a notice and an accepted login, where a code let somebody in that is of none.

@@ -40,8 +40,20 @@ pub(crate) fn informed(account: &Account, lane: Lane, now: UnixTime) -> String {
             .or_else(|| rebind_needed(account, now)),
     };
     match news {
-        Some(news) => format!("{news} {}", plain(user)),
+        Some(news) => fit(&news, &plain(user)),
         None => plain(user),
+    }
+}
+
+/// News and the question, as much of the news as there is room for.
+pub(crate) fn fit(news: &str, question: &str) -> String {
+    let room = LONGEST.saturating_sub(question.len()).saturating_sub(1);
+    match news.get(room..) {
+        Some(more) if !more.is_empty() => {
+            let cut = news.get(..room.saturating_sub(CUT.len())).unwrap_or_default();
+            format!("{cut}{CUT} {question}")
+        }
+        _ => format!("{news} {question}"),
     }
 }
 
@@ -139,4 +151,22 @@ fn zoned(at: UnixTime) -> jiff::Zoned {
     jiff::Timestamp::from_second(at.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::system())
 }
 
+/// Bytes of a prompt: what every client shows.
+const LONGEST: usize = 200;
+const CUT: &str = "...";
 const RECENT: std::time::Duration = std::time::Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_has_two_hundred_bytes_at_most_and_never_without_its_question() {
+        let question = plain(&"x".repeat(64));
+        for length in [0, 1, 113, 114, 115, 116, 500] {
+            let prompt = fit(&"n".repeat(length), &question);
+            assert!(prompt.len() <= LONGEST && prompt.ends_with(&question), "{length}: {prompt}");
+            assert_eq!(prompt.contains(CUT), length + 1 + question.len() > LONGEST, "{length}: {prompt}");
+        }
+    }
+}

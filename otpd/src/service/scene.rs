@@ -73,7 +73,7 @@ impl Scene {
     /// Asks again, after saying something.
     pub(super) fn ask_after(&self, account: &Account, say: &str) -> Next {
         let digits = account.active().map(|device| device.parameters.digits()).max().unwrap_or(DIGITS);
-        ask(format!("{say} {}", prompt::plain(account.identity.name.as_str())), digits)
+        ask(prompt::fit(say, &prompt::plain(account.identity.name.as_str())), digits)
     }
 
     /// The remote host, as PAM said it.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use otpd_core::account::Account;
+use otpd_core::account::Warning;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -37,7 +38,8 @@ impl Vigil {
     /// A login was asked for its code.
     fn begin(&self, who: &Identity, facts: Facts, now: Instant) {
         let mut asked = self.asked();
-        if asked.len() < MOST {
+        let of_account = asked.keys().filter(|(other, _)| other == who).take(MOST_OF_ONE).count();
+        if asked.len() < MOST && of_account < MOST_OF_ONE {
             asked.entry((who.clone(), facts)).or_insert(now);
         }
     }
@@ -69,15 +71,12 @@ impl<R: Registry> Service<R> {
     }
 
     /// Tells the owners of accounts for which a password was given and no code after it.
-    ///
-    /// # Errors
-    /// [`RegistryError`].
-    pub fn tell_of_missing_codes(&self, now: UnixTime, monotonic: Instant) -> Result<(), RegistryError> {
+    pub fn tell_of_missing_codes(&self, now: UnixTime, monotonic: Instant) {
         let settings = self.settings();
         for (who, facts) in self.vigil.over(monotonic) {
             let (keys, settings) = (Arc::clone(&self.keys), Arc::clone(&settings));
             let tell = move |account: &mut Account, journal: &mut Journal| -> Result<(), KeyError> {
-                if !account.is_protected() || !account.may_warn(now) {
+                if !account.is_protected() || !account.may_warn(Warning::NoCode, now) {
                     return Ok(());
                 }
                 let user = account.identity.name.to_string();
@@ -94,13 +93,14 @@ impl<R: Registry> Service<R> {
             match self.registry.change(&who, tell) {
                 Ok(Some(Err(error))) => log::warn!("{} was not told of a missing code: {error}", who.name),
                 Ok(_) | Err(RegistryError::Conflict) => {}
-                Err(error) => return Err(error),
+                Err(error) => log::warn!("{} was not told of a missing code: {error}", who.name),
             }
         }
-        Ok(())
     }
 }
 
 /// So long somebody may look for their phone.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 const MOST: usize = 1024;
+/// Whoever asks from many addresses must not take the place of others.
+const MOST_OF_ONE: usize = 16;

@@ -1,6 +1,7 @@
 //! Secure emails, and the outbox.
 
 use otpd_core::account::AccountId;
+use otpd_core::account::Warning;
 use otpd_core::emails::Confirmation;
 use otpd_core::emails::SealedAddress;
 use otpd_core::outbox::Due;
@@ -30,9 +31,12 @@ pub(super) fn fill(account: &mut Account) {
     account.postage_mut(Lane::Known).send(NOW).unwrap();
     assert!(!account.recover_by_mail(Mark([7; 16]), Lane::Local, NOW));
     account.language = Some("zh_CN".into());
-    account.tell("one");
-    account.tell("two");
-    assert!(account.may_warn(NOW));
+    account.tell("one", "one");
+    account.tell("two", "two");
+    account.tell("one", "one again");
+    assert_eq!(account.announce.as_deref(), Some("hello\ntwo\none again"));
+    assert!(account.may_warn(Warning::NoCode, NOW) && !account.may_warn(Warning::NoCode, NOW));
+    assert!(account.may_warn(Warning::Reuse, NOW));
 }
 
 fn mail(byte: u8, kind: MailKind, at: UnixTime) -> Mail {
@@ -75,11 +79,11 @@ pub(super) fn a_mail_waits_until_a_server_has_it<R: Registry>(registry: &Arc<R>)
 
 pub(super) fn codes_go_before_notices_and_of_notices_only_so_many_wait<R: Registry>(registry: &Arc<R>) {
     bind(&**registry, &who(1000, "alice"), "phone");
-    (0..60).for_each(|byte| post(&**registry, mail(byte, MailKind::Notice, NOW)));
-    assert_eq!(registry.outbox().unwrap().waiting, 50);
+    (0..210).for_each(|byte| post(&**registry, mail(byte, MailKind::Notice, NOW)));
+    assert_eq!(registry.outbox().unwrap().waiting, 200);
     let late = NOW.plus(Duration::from_secs(5));
-    post(&**registry, mail(99, MailKind::Code, late));
-    assert_eq!(due(&**registry, late), Some((MailId([99; 16]), 0)));
+    post(&**registry, mail(250, MailKind::Code, late));
+    assert_eq!(due(&**registry, late), Some((MailId([250; 16]), 0)));
     assert_eq!(due(&**registry, NOW), Some((MailId([0; 16]), 0)));
     assert_eq!(registry.outbox().unwrap().oldest, Some(NOW));
 }

@@ -18,8 +18,11 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn post(&mut self, mails: Vec<Mail>) {
         for mail in mails {
-            let of_account = self.waiting.iter().filter(|(due, _)| due.mail.account == mail.account);
-            if mail.kind != MailKind::Notice || of_account.count() < 50 {
+            let of_account = self
+                .waiting
+                .iter()
+                .filter(|(due, _)| due.mail.account == mail.account && due.mail.kind == MailKind::Notice);
+            if mail.kind != MailKind::Notice || of_account.count() < 200 {
                 let at = mail.at;
                 self.waiting.push((Due { mail, tries: 0 }, at));
             }

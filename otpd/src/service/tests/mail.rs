@@ -196,6 +196,94 @@ fn a_stranger_uses_up_neither_the_owners_mails_nor_their_tries() {
 }
 
 #[test]
+fn neither_unlocking_nor_asking_from_elsewhere_gets_round_the_quotas() {
+    let service = plain();
+    assert!(claim(&service, NOW).is_none());
+    for number in 0..3 {
+        add(&service, &format!("{number}@example.org"), None, NOW).unwrap();
+    }
+    let unlock = |now| service.unlock(own(USER), &ProofParameters::default(), now).map(drop);
+    assert_eq!(reason(unlock(NOW)), Reason::NotProtected);
+    assert_eq!(reason(add(&service, "4@example.org", None, NOW)), Reason::TooManyMails);
+    let (service, ..) = protected(settings(Policy::default()));
+    for _ in 0..3 {
+        asked(&typed(&service, None, "mail", at(1000)));
+    }
+    let root = Peer { door: Door::Account, uid: otpd_core::name::Uid::new(0), ..ROOT };
+    let call = ProofParameters { user: Some(USER.into()), code: None };
+    service.unlock(root, &call, at(1000)).unwrap();
+    assert!(asked(&typed(&service, None, "mail", at(1000))).contains("the next one can be at"));
+    // And what is mailed elsewhere takes no code away here.
+    deliver(&service, at(1000));
+    asked(&typed(&service, Some("192.0.2.1"), "mail", at(1001)));
+    let mine = mailed(&service, at(1001));
+    let (service_2, ..) = protected(settings(Policy::default()));
+    asked(&typed(&service_2, None, "mail", NOW));
+    let owners = mailed(&service_2, NOW);
+    for _ in 0..3 {
+        asked(&typed(&service_2, Some("203.0.113.9"), "mail", NOW));
+    }
+    assert!(
+        is_in(&typed(&service_2, None, &owners, NOW))
+            && is_in(&typed(&service, Some("192.0.2.1"), &mine, at(1001)))
+    );
+}
+
+#[test]
+fn a_server_that_takes_no_made_up_address_does_not_pass_for_one_that_takes_nothing() {
+    let service = plain();
+    assert!(claim(&service, NOW).is_none());
+    add(&service, "mallory@example.net", None, NOW).unwrap();
+    let message = claim(&service, NOW).unwrap();
+    let answer = "450 4.1.2 <mallory@example.net>: domain not found".to_owned();
+    let call = DoneParameters { id: message.id, outcome: Outcome::Later, answer, advice: None };
+    service.done(ROOT, &call, NOW).unwrap();
+    let status = service.status(own(USER), &StatusParameters::default(), NOW).unwrap();
+    assert_eq!(status.mail_problem, None);
+    let root = Peer { door: Door::Account, uid: otpd_core::name::Uid::new(0), ..ROOT };
+    let seen = service.mail_status(root, &otpd_proto::admin::MailStatusParameters::default(), NOW).unwrap();
+    assert!(seen.problem.is_none() && seen.last_trouble.is_none());
+}
+
+#[test]
+fn what_a_server_says_of_an_address_is_kept_without_it() {
+    let (service, ..) = protected(settings(Policy::default()));
+    asked(&typed(&service, None, "mail", NOW));
+    let message = claim(&service, NOW).unwrap();
+    let answer = format!("550 5.1.1 <{JANE}>: User unknown");
+    let call = DoneParameters { id: message.id, outcome: Outcome::Failed, answer, advice: None };
+    service.done(ROOT, &call, NOW).unwrap();
+    let given_up = service.registry.outbox().unwrap().given_up;
+    assert_eq!(given_up[0].answer, "550 5.1.1 <j•••@e•••.org>: User unknown");
+    let events = service.registry.events(&EventQuery { limit: 99, ..EventQuery::default() }).unwrap();
+    assert!(events.iter().all(|event| !format!("{event:?}").contains(JANE)));
+}
+
+#[test]
+fn an_address_that_waited_before_the_first_device_counts_no_more_after_it() {
+    let mut settings = settings(Policy::default());
+    settings.recovery.require_email = RequireEmail::Never;
+    let service = service(settings);
+    assert!(claim(&service, NOW).is_none());
+    add(&service, "mallory@example.net", None, NOW).unwrap();
+    let code = mailed(&service, NOW);
+    bind_first(&service);
+    assert_eq!(reason(confirm(&service, &code, NOW)), Reason::NoSuchEmail);
+}
+
+#[test]
+fn no_line_pushes_out_what_must_be_told() {
+    let (service, _, codes) = protected(settings(Policy::default()));
+    assert!(matches!(typed(&service, None, codes[0].expose_secret(), NOW), Next::Accept { .. }));
+    for _ in 0..20 {
+        service.new_codes(own(USER), &ProofParameters::default(), NOW).unwrap();
+    }
+    let news = service.status(own(USER), &StatusParameters::default(), NOW).unwrap().news;
+    assert_eq!(news.len(), 2, "{news:?}");
+    assert!(news[0].starts_with("A recovery code was used"), "{news:?}");
+}
+
+#[test]
 fn a_slow_mail_still_serves_after_a_second_was_asked_for() {
     let (service, ..) = protected(settings(Policy::default()));
     asked(&typed(&service, None, "mail", NOW));
@@ -216,7 +304,7 @@ fn nobody_is_told_that_a_code_comes_when_none_can() {
     service.claim(ROOT, &ClaimParameters { mailer, wait: None }, || NOW).unwrap();
     assert!(asked(&typed(&service, None, "mail", NOW)).starts_with("This box cannot send mail now."));
     let status = service.status(own(USER), &StatusParameters::default(), NOW).unwrap();
-    assert_eq!(status.mail_problem.as_deref(), Some("mail is not configured"));
+    assert_eq!(status.mail_problem.as_deref(), Some("this box is not set up to send any"));
     // A server that takes nothing may take it later.
     assert!(claim(&service, NOW).is_none());
     asked(&typed(&service, None, "mail", NOW));
@@ -228,7 +316,7 @@ fn nobody_is_told_that_a_code_comes_when_none_can() {
         "{said}"
     );
     let status = service.status(own(USER), &StatusParameters::default(), at(9)).unwrap();
-    assert_eq!(status.mail_problem.as_deref(), Some("the last mail was not taken: 250 OK"));
+    assert_eq!(status.mail_problem.as_deref(), Some("the mail server takes nothing at the moment"));
     assert!(claim(&service, at(9)).is_some());
     let again = claim(&service, at(10)).unwrap();
     assert_eq!(again.id, message.id);
@@ -279,6 +367,12 @@ fn where_prompts_say_nothing_the_word_tells_nothing_either() {
     let without =
         service.answer(ROOT, &Login { user: ADMIN.into(), ..login(None) }, &Secret::new("mail".into()), NOW);
     assert!(!with.contains("j***"), "{with}");
+    for word in ["mail", "?"] {
+        let nobody = Login { user: "nobody-here".into(), ..login(None) };
+        let next = service.answer(ROOT, &nobody, &Secret::new(word.into()), NOW).unwrap();
+        assert_eq!(asked(&next).replace("nobody-here", USER), with);
+        assert_eq!(asked(&typed(&service, None, word, NOW)), with);
+    }
     assert!(matches!(without.unwrap(), Next::NotRequired { .. }));
     deliver(&service, NOW);
     for _ in 0..4 {
