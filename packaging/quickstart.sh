@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tries otpd out on this machine without installing it: builds it, starts it with a
-# registry of its own, starts a private sshd on loopback, binds a device for a demo user.
+# registry of its own, a private sshd and a mailbox on loopback, binds a device for a demo user.
 # The host's /etc, PAM files, users and /run stay as they are; all of it is gone at the end.
 #
 #   sudo ./packaging/quickstart.sh            then log in from another terminal
@@ -47,6 +47,7 @@ want /usr/bin/ssh openssh-client
 want /usr/bin/oathtool oathtool
 want /usr/bin/unshare util-linux
 want /usr/bin/cc gcc
+want /usr/bin/perl perl-base
 [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null 2>&1 || fail "install first:$missing (names as in Debian)"
@@ -67,7 +68,7 @@ if [ -n "$missing" ]; then
 fi
 
 say "Building; the first time this takes a few minutes, without a word ..."
-build() { (cd "$source_dir" && "$@" cargo build --quiet --release --locked -p otpd -p otpctl -p pam_otp); }
+build() { (cd "$source_dir" && "$@" cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpctl -p pam_otp); }
 # In their own checkout the caller builds, or the next cargo build there would meet files of root.
 builder=root
 [ "$(stat -c %U "$source_dir")" != "$caller" ] || builder=$caller
@@ -80,10 +81,10 @@ built="${CARGO_TARGET_DIR:-$source_dir/target}/release"
 demo=$(mktemp -d /var/tmp/otpd-quickstart.XXXXXX)
 run=$(mktemp -d /run/otpd-quickstart.XXXXXX)
 chmod 755 "$demo" "$run"
-holder='' daemon='' sshd='' made_run_sshd=''
+holder='' daemon='' mailer='' mailbox='' sshd='' made_run_sshd=''
 cleanup() {
-    for pid in $sshd $daemon $holder; do kill "$pid" 2>/dev/null || true; done
-    for pid in $sshd $daemon $holder; do wait "$pid" 2>/dev/null || true; done
+    for pid in $sshd $mailer $mailbox $daemon $holder; do kill "$pid" 2>/dev/null || true; done
+    for pid in $sshd $mailer $mailbox $daemon $holder; do wait "$pid" 2>/dev/null || true; done
     [ -z "$made_run_sshd" ] || rmdir /run/sshd 2>/dev/null || true
     rm -rf "$demo" "$run"
 }
@@ -92,20 +93,25 @@ trap 'exit 130' INT TERM HUP
 
 user=demo
 password=demo
-mkdir -p "$demo/etc/pam.d" "$demo/home/$user" "$demo/bin"
-install -m 755 "$built/otpd" "$built/otpctl" "$demo/bin"
+address=demo@example.org
+mkdir -p "$demo/etc/pam.d" "$demo/home/$user" "$demo/bin" "$demo/mailbox"
+install -m 755 "$built/otpd" "$built/otpd-mail" "$built/otpctl" "$demo/bin"
 install -m 644 "$built/libpam_otp.so" "$demo/pam_otp.so"
 for file in passwd shadow group; do
-    grep -v "^$user:\|^otpd:" "/etc/$file" >"$demo/etc/$file"
+    grep -v "^$user:\|^otpd:\|^otpd-mail:" "/etc/$file" >"$demo/etc/$file"
     chmod --reference="/etc/$file" "$demo/etc/$file"
 done
 # crypt(5) of "demo".
 hash='$6$otpddemo$JhCJm0McBlDE5miBWJDO4fFrbnBYjkiT3YI0bksfgcIGAVt3xqw0hgSxIuWG1zXR2EqJsF2UtBUVquTNlOY.H0'
-printf '%s:x:60900:60900::/home/%s:/bin/sh\notpd:x:60901:60901::/nonexistent:/usr/sbin/nologin\n' "$user" "$user" >>"$demo/etc/passwd"
+cat >>"$demo/etc/passwd" <<EOF
+$user:x:60900:60900::/home/$user:/bin/sh
+otpd:x:60901:60901::/nonexistent:/usr/sbin/nologin
+otpd-mail:x:60902:60902::/nonexistent:/usr/sbin/nologin
+EOF
 printf '%s:%s:20000:0:99999:7:::\n' "$user" "$hash" >>"$demo/etc/shadow"
-printf '%s:x:60900:\notpd:x:60901:\n' "$user" >>"$demo/etc/group"
-chown 60900:60900 "$demo/home/$user"
-chmod 700 "$demo/home/$user"
+printf '%s:x:60900:\notpd:x:60901:\notpd-mail:x:60902:\n' "$user" >>"$demo/etc/group"
+chown 60900:60900 "$demo/home/$user" "$demo/mailbox"
+chmod 700 "$demo/home/$user" "$demo/mailbox"
 
 cat >"$demo/etc/pam.d/sshd" <<EOF
 auth     requisite  pam_unix.so
@@ -134,17 +140,94 @@ holder=$!
 exec 9<>"$demo/hold"
 read -r _ <"$demo/ready"
 inside() { nsenter -t "$holder" -m -- "$@"; }
+ctl() { inside "$demo/bin/otpctl" --runtime-dir "$run/sockets" "$@"; }
+
+# until_up PID COMMAND...: waits until the command succeeds; fails if the process ends or half a minute passes.
+until_up() {
+    waited_for=$1 tries=0
+    shift
+    until "$@" >/dev/null 2>&1; do
+        kill -0 "$waited_for" 2>/dev/null || return 1
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || return 1
+        sleep 0.1
+    done
+}
 
 # Not through the function: in the background that would be a shell of its own, and killing it would kill nothing.
 nsenter -t "$holder" -m -- "$demo/bin/otpd" --config "$demo/otpd.toml" 2>"$demo/otpd.log" &
 daemon=$!
+until_up "$daemon" grep ready "$demo/otpd.log" || fail "otpd did not start: $(cat "$demo/otpd.log")"
+
+# --- its mail ----------------------------------------------------------------
+
+# Perl, because a bare Debian has it. Says its port, keeps each mail as a file, and sends nothing on.
+cat >"$demo/mailbox.pl" <<'EOF'
+use strict;
+use IO::Socket::INET;
+my $directory = shift;
+my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8) or die "127.0.0.1: $@\n";
+print $server->sockport, "\n";
+close STDOUT;
+$SIG{PIPE} = 'IGNORE';
+my $kept = 0;
+while (my $client = $server->accept) {
+    print $client "220 mailbox\r\n";
+    while (my $line = <$client>) {
+        if ($line =~ /^DATA\b/i) {
+            print $client "354 go on\r\n";
+            my $mail = '';
+            while ($line = <$client> and $line ne ".\r\n") {
+                $line =~ s/^\.//;
+                $line =~ s/\r\n$/\n/;
+                $mail .= $line;
+            }
+            last unless $line;
+            open my $file, '>', "$directory/.new" or die "$directory: $!\n";
+            print $file $mail;
+            close $file;
+            rename "$directory/.new", sprintf "%s/%03d", $directory, ++$kept;
+        }
+        print $client "250 ok\r\n";
+        last if $line =~ /^QUIT\b/i;
+    }
+}
+EOF
+setpriv --reuid 60900 --regid 60900 --clear-groups perl "$demo/mailbox.pl" "$demo/mailbox" \
+    >"$demo/ready" 2>"$demo/mailbox.log" &
+mailbox=$!
+read -r mail_port <"$demo/ready" || fail "the mailbox did not start: $(cat "$demo/mailbox.log")"
+
+# The code of the newest mail with this subject, as soon as there is one.
+cat >"$demo/mailed-code" <<EOF
+#!/bin/sh
 tries=0
-until grep -q ready "$demo/otpd.log" 2>/dev/null; do
-    kill -0 "$daemon" 2>/dev/null || fail "otpd did not start: $(cat "$demo/otpd.log")"
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || fail "otpd does not get ready: $(cat "$demo/otpd.log")"
+until mail=\$(grep -ls "^Subject: \$1" "$demo/mailbox"/* | tail -n 1) && [ -n "\$mail" ]; do
+    tries=\$((tries + 1))
+    [ "\$tries" -lt 300 ] || exit 1
     sleep 0.1
 done
+sed -n 's/^ *\([0-9A-Z]\{4\}-[0-9A-Z]\{4\}\)$/\1/p' "\$mail"
+EOF
+chmod 755 "$demo/mailed-code"
+
+cat >"$demo/mail.toml" <<EOF
+socket = "$run/sockets/mail.sock"
+transport = "smtp"
+from = "otpd@example.org"
+[smtp]
+host = "127.0.0.1"
+port = $mail_port
+tls = "none"
+EOF
+nsenter -t "$holder" -m -- "$demo/bin/otpd-mail" --config "$demo/mail.toml" 2>"$demo/mail.log" &
+mailer=$!
+until_up "$mailer" ctl mail status || fail "no mail goes out: $(cat "$demo/mail.log")"
+ctl email add "$user" "$address" --language en --begin >/dev/null
+confirmation=$("$demo/mailed-code" 'Confirm this address') || fail "no mail came: $(cat "$demo/mail.log")"
+ctl email confirm "$user" "$confirmation" >/dev/null
+
+# --- its sshd ----------------------------------------------------------------
 
 # sshd insists on this empty directory; it is there wherever a sshd ran since the machine started.
 [ -d /run/sshd ] || { mkdir -m 755 /run/sshd && made_run_sshd=yes; }
@@ -162,21 +245,13 @@ AuthenticationMethods keyboard-interactive:pam
 EOF
     nsenter -t "$holder" -m -- /usr/sbin/sshd -D -e -f "$demo/sshd_config" 2>"$demo/sshd.log" &
     sshd=$!
-    tries=0
-    until grep -q 'Server listening' "$demo/sshd.log"; do
-        kill -0 "$sshd" 2>/dev/null || return 1
-        tries=$((tries + 1))
-        [ "$tries" -lt 100 ] || return 1
-        sleep 0.1
-    done
+    until_up "$sshd" grep 'Server listening' "$demo/sshd.log"
 }
 port=2222
 until start_sshd "$port"; do
     port=$((port + 1))
     [ "$port" -lt 2300 ] || fail "no free port from 2222 to 2299 on 127.0.0.1: $(cat "$demo/sshd.log")"
 done
-
-ctl() { inside "$demo/bin/otpctl" --runtime-dir "$run/sockets" "$@"; }
 
 # --- with a person -----------------------------------------------------------
 
@@ -189,6 +264,10 @@ if [ "$check" = no ]; then
     say "Now log in from another terminal (password: $password), and again with the same code:"
     say ""
     say "    ssh -p $port -o NoHostAuthenticationForLocalhost=yes $user@127.0.0.1"
+    say ""
+    say "Lost the phone? Type mail instead of a code. What is mailed to $address comes to a mailbox here:"
+    say ""
+    say "    sudo $demo/mailed-code 'Your login code'"
     say ""
     say "Press Ctrl-C here to stop; everything this made is removed then."
     wait "$sshd"
@@ -206,11 +285,15 @@ ctl confirm "$user" phone "$(code -30)" >/dev/null
 
 cat >"$demo/typist" <<'EOF'
 #!/bin/sh
-case "$1" in *assword*) echo "$PASSWORD" ;; *) echo "$CODE" ;; esac
+case "$1" in
+    *assword*) echo "$PASSWORD" ;;
+    *'on its way'*) "$MAILED_CODE" 'Your login code' ;;
+    *) echo "$CODE" ;;
+esac
 EOF
 chmod 755 "$demo/typist"
 login() {
-    CODE=$1 PASSWORD=$password SSH_ASKPASS="$demo/typist" SSH_ASKPASS_REQUIRE=force ssh -F none -p "$port" \
+    CODE=$1 PASSWORD=$password MAILED_CODE="$demo/mailed-code" SSH_ASKPASS="$demo/typist" SSH_ASKPASS_REQUIRE=force ssh -F none -p "$port" \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o NumberOfPasswordPrompts=1 \
         "$user@127.0.0.1" 'echo logged in' 2>/dev/null
 }
@@ -227,5 +310,7 @@ say "Logging in as $user through sshd on 127.0.0.1 port $port:"
 expect 'password and code' accepted "$now"
 expect 'the same code again' refused "$now"
 expect 'a wrong code' refused "$wrong"
-[ "$bad" = 0 ] || fail "not as it should be; otpd said: $(cat "$demo/otpd.log")"
+expect 'mail, and the code from it' accepted mail
+expect 'the same code again' refused "$("$demo/mailed-code" 'Your login code')"
+[ "$bad" = 0 ] || fail "not as it should be; otpd said: $(cat "$demo/otpd.log" "$demo/mail.log")"
 say "All as it should be."

@@ -23,6 +23,7 @@ packages=(
     tmux python3 python3-venv iproute2 man-db mandoc procps binutils shellcheck systemd dpkg-dev faketime
     opendoas pkexec polkitd dbus cockpit-ws cockpit-bridge proftpd-core proftpd-mod-crypto
     dovecot-core dovecot-imapd
+    libdb5.3 libgnutls-dane0 libidn12 libnsl2 # for exim4, see below
 )
 # What is installed here to be tested serves nobody, neither now nor after the next start of the machine.
 services=(cockpit.socket proftpd.service dovecot.service dovecot.socket)
@@ -57,14 +58,25 @@ if ! "$OTPD_TESTS_PYTHON" -c 'import aiosmtpd, asyncssh, varlink' 2>/dev/null; t
     /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'aiosmtpd==1.4.*' 'asyncssh==2.*' 'varlink==31.*' || exit 1
 fi
 
+# unpack PACKAGE: what it holds, below $target/PACKAGE, without installing or configuring it.
+unpack() {
+    local download status fresh="$target/$1.new"
+    [ ! -d "$target/$1" ] || return 0
+    rm -rf "$fresh"
+    download=$(mktemp -d)
+    (cd "$download" && apt-get -qq update >/dev/null && apt-get -qq -o APT::Sandbox::User=root download "$1") &&
+        dpkg-deb -x "$download/$1"_*.deb "$fresh" && chmod -R ug-s "$fresh" && mv "$fresh" "$target/$1"
+    status=$?
+    rm -rf "$download"
+    return $status
+}
+
 # vsftpd and proftpd conflict as packages; its program needs no more than to be unpacked.
 export OTPD_TESTS_VSFTPD="$target/vsftpd/usr/sbin/vsftpd"
-if [ ! -x "$OTPD_TESTS_VSFTPD" ]; then
-    download=$(mktemp -d)
-    (cd "$download" && apt-get -qq update >/dev/null && apt-get -qq -o APT::Sandbox::User=root download vsftpd &&
-        dpkg-deb -x vsftpd_*.deb "$target/vsftpd") || { rm -rf "$download"; exit 1; }
-    rm -rf "$download"
-fi
+unpack vsftpd || exit 1
+# Installing a mail server would make it that of this machine.
+export OTPD_TESTS_EXIM="$target/exim4-daemon-light/usr/sbin/exim4"
+unpack exim4-daemon-light || exit 1
 
 # --- running -----------------------------------------------------------------
 

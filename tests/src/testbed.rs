@@ -153,11 +153,18 @@ impl Testbed {
     /// # Panics
     /// It does not start.
     pub fn start_mail(&mut self, port: u16, settings: &str) {
-        let text = format!(
+        self.start_mail_by(&format!(
             "transport = \"smtp\"\nfrom = \"nas@example.org\"\n{settings}\n\
              [smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n"
-        );
-        fs::write(self.path("mail.toml"), text).expect("written");
+        ));
+    }
+
+    /// Starts otpd-mail with this configuration.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_mail_by(&mut self, configuration: &str) {
+        fs::write(self.path("mail.toml"), configuration).expect("written");
         let mut command = self.command(self.path("bin/otpd-mail"));
         command.arg("--config").arg(self.path("mail.toml"));
         let started = Daemon::start_until(command, &self.runtime(), "otpd-mail: ready");
@@ -195,10 +202,16 @@ impl Testbed {
         self.root.path().join(below)
     }
 
+    /// A path in the namespace, seen from outside.
+    #[must_use]
+    pub fn inside(&self, below: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root/{below}", self.namespace.id()))
+    }
+
     /// The directory of the sockets, seen from outside.
     #[must_use]
     pub fn runtime(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root/run/otpd", self.namespace.id()))
+        self.inside("run/otpd")
     }
 
     /// Makes a user with [`PASSWORD`] and a home directory.

@@ -6,6 +6,7 @@ mod killed;
 
 use otpd_tests::SmtpServer;
 use otpd_tests::Testbed;
+use otpd_tests::Token;
 use otpd_tests::mailed_code;
 use serde_json::Value;
 use serde_json::json;
@@ -132,4 +133,45 @@ fn a_test_mail_tells_what_the_server_answered() {
     let checks = doctor["checks"].as_array().unwrap();
     let mail = checks.iter().find(|check| check["check"] == "mail").unwrap();
     assert_eq!(mail["verdict"], "fail", "{mail}");
+}
+
+#[test]
+fn the_first_binding_leads_a_user_through_a_secure_email() {
+    let mut bed = Testbed::new();
+    let uid = bed.user("alice");
+    let server = SmtpServer::start("plain");
+    bed.start_mail(server.port(), "");
+    until(&bed, |status| status["problem"].is_null());
+    let [mailed, shown] = ["mailed", "shown"].map(|name| {
+        let pipe = bed.path(name);
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::chown(&pipe, Some(uid), None).unwrap();
+        pipe
+    });
+    let steps = json!([
+        {"Address:": "jane@example.org"},
+        {"Code from the mail:": format!("@{}", mailed.display())},
+        {"Code from the new device:": format!("@{}", shown.display())},
+    ]);
+    let key = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let command = ["otpctl", "bind", "--name", "phone", "--key", key];
+    let bound = std::thread::scope(|scope| {
+        let bind = scope.spawn(|| bed.drive(&steps, Some("alice"), &command));
+        let mail = server.mail();
+        assert_eq!(mail["to"], json!(["jane@example.org"]));
+        std::fs::write(&mailed, mailed_code(&mail) + "\n").unwrap();
+        std::fs::write(&shown, Token::new(key).code(0) + "\n").unwrap();
+        bind.join().unwrap()
+    })
+    .ok();
+    assert!(bound.stdout.contains("a code comes to jane@example.org"), "{}", bound.stdout);
+    let said = login(&bed, "alice", Some("mail"));
+    assert!(said["prompt"].as_str().unwrap().starts_with("A code is on its way to j***@e***.org"), "{said}");
+    let code = loop {
+        let mail = server.mail();
+        if mail["content"].as_str().unwrap().contains("Subject: Your login code") {
+            break mailed_code(&mail);
+        }
+    };
+    assert_eq!(login(&bed, "alice", Some(&code))["device"], "mailed code");
 }

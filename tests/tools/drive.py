@@ -3,7 +3,8 @@
 
 drive.py '[{"regex": "answer", ...}, ...]' COMMAND...
 A step answers the first of its prompts that comes. The answer null ends the program;
-an answer in a list is typed when the terminal no longer shows what is typed.
+an answer in a list is typed when the terminal no longer shows what is typed; for @PATH
+the first line is typed that comes out of that pipe.
 What the program shows is printed. Exits as the program does, 97 if a prompt did not
 come, 98 after 60 seconds.
 """
@@ -54,6 +55,11 @@ while True:
                 answer, = answer
                 while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < deadline:
                     time.sleep(0.002)
+            if answer.startswith("@"):
+                signal.alarm(60)
+                with open(answer[1:]) as pipe:
+                    answer = pipe.readline().rstrip("\n")
+                signal.alarm(0)
             os.write(terminal, answer.encode() + b"\n")
         steps.pop(0)
 
