@@ -121,9 +121,10 @@ const INSERT: &str = "\
     INSERT INTO outbox (id, account, kind, sealed, at, expires, next, tries)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?5, 0 WHERE ?3 <> 'notice' OR ?7 >
         (SELECT count(*) FROM outbox WHERE account = ?2 AND kind = 'notice' AND sealed IS NOT NULL)";
-/// As many as may be with otpd-mail at once, and one more.
+/// As many as may be with otpd-mail at once, and one more. What was posted in a time to come (the clock went back) does
+/// not wait for it.
 const SELECT_DUE: &str = "\
-    SELECT * FROM outbox WHERE sealed IS NOT NULL AND next <= ?1 ORDER BY kind = 'notice', next, id LIMIT 33";
+    SELECT * FROM outbox WHERE sealed IS NOT NULL AND (next <= ?1 OR at > ?1 + 600) ORDER BY kind = 'notice', next, id LIMIT 33";
 /// Never later than it is of use: then it is due to be given up.
 const LATER: &str = "\
     UPDATE outbox SET next = min(?2, expires), tries = tries + 1, answer = ?3 WHERE id = ?1 AND sealed IS NOT NULL";

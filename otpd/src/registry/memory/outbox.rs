@@ -30,7 +30,9 @@ impl Outbox {
     }
 
     pub(super) fn due(&self, now: UnixTime, except: &[MailId]) -> Option<Due> {
-        let due = self.waiting.iter().filter(|(due, next)| *next <= now && !except.contains(&due.mail.id));
+        let due = self.waiting.iter().filter(|(due, next)| {
+            (*next <= now || due.mail.at.0 > now.0 + 600) && !except.contains(&due.mail.id)
+        });
         let first = due.min_by_key(|(due, next)| (due.mail.kind == MailKind::Notice, *next, due.mail.id));
         first.map(|(due, _)| due.clone())
     }
