@@ -191,6 +191,7 @@ if [ "$tier" = all ]; then
     check "every right code once, beside the peers" tests/bench/run.sh --quick
     check "2,000 logins at once" tests/bench/run.sh --what storm --accounts 3000
     check "every right code on a slow disk" tests/bench/run.sh --what slow-disk --quick --accounts 3000
+    check "every right code, whatever the mail server does" tests/bench/run.sh --what mail --quick --accounts 3000
     check "every right code, however many accounts" tests/bench/run.sh --what growth --quick --accounts 10000 --events 100000
     check "quickstart on a bare Debian 12" tests/tree/run.sh quickstart
     check "the Debian packages under a real systemd" tests/tree/run.sh deb

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds otpd, pam_otp.so and the benchmark in release, installs what it needs by package name, and runs it.
+# Builds otpd, otpd-mail, pam_otp.so and the benchmark in release, installs what it needs by package name, and runs it.
 # Needs root. Arguments go to the benchmark: tests/bench/run.sh --help
 set -eu
 cd "$(dirname "$0")/../.."
@@ -18,5 +18,5 @@ fi
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:/usr/local/cargo/bin:$PATH"
 command -v cargo >/dev/null || { echo "tests/bench/run.sh: the Rust toolchain is missing: https://rustup.rs" >&2; exit 1; }
 
-cargo build --quiet --release --locked -p otpd -p pam_otp
+cargo build --quiet --release --locked -p otpd -p otpd-mail -p pam_otp
 exec cargo run --quiet --release --locked -p otpd-bench -- "$@"

@@ -25,6 +25,7 @@ use otpd_core::name::Uid;
 use otpd_core::registry::Registry;
 use otpd_core::totp::Parameters;
 use otpd_tests::Daemon;
+use serde_json::Value;
 
 use crate::accounts;
 use crate::accounts::Number;
@@ -87,7 +88,11 @@ impl Estate {
         if plan.peers {
             write_files(&at, accounts)?;
         }
-        let config = format!("[paths]\nstate = {:?}\nruntime = {runtime:?}\n", at.join("state"));
+        let config = format!(
+            "[paths]\nstate = {:?}\nruntime = {runtime:?}\n[mail]\nuser = {:?}\n",
+            at.join("state"),
+            crate::mail::USER
+        );
         fs::write(at.join("otpd.toml"), config)?;
         let start = || {
             let mut command = Command::new(site.path("otpd"));
@@ -125,6 +130,17 @@ impl Estate {
     /// Its login socket.
     pub fn socket(&self) -> PathBuf {
         self.daemon.socket()
+    }
+
+    /// The directory of its sockets.
+    pub fn runtime(&self) -> PathBuf {
+        let socket = self.socket();
+        socket.parent().map(Path::to_owned).unwrap_or(socket)
+    }
+
+    /// Calls a method on its account socket, as root.
+    pub fn account(&self, method: &str, parameters: &Value) -> anyhow::Result<Value> {
+        Ok(self.daemon.account(method, parameters)?)
     }
 
     /// KiB that its otpd has in memory.

@@ -13,6 +13,7 @@ mod events;
 mod floor;
 mod growth;
 mod ledger;
+mod mail;
 mod report;
 mod run;
 mod site;
@@ -92,6 +93,8 @@ enum What {
     Storm,
     /// A disk that takes 20 ms for each sync.
     SlowDisk,
+    /// Mail servers that are away, silent or slow.
+    Mail,
 }
 
 /// What a process of the run is.
@@ -191,6 +194,13 @@ fn inside(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
             let mut run = prepare(arguments, root, &[plan])?;
             let (rounds, length) = pace(arguments);
             print!("{}", slow::measure(&mut run, rounds, length)?);
+            return Ok(exit_code(run.let_all_in()));
+        }
+        What::Mail => {
+            let plan = Plan { peers: false, ..Plan::of(largest.unwrap_or(100_000)) };
+            let mut run = prepare(arguments, root, &[plan])?;
+            let (rounds, length) = pace(arguments);
+            print!("{}", mail::measure(&mut run, rounds, length)?);
             return Ok(exit_code(run.let_all_in()));
         }
     }

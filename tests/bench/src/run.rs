@@ -47,6 +47,11 @@ impl Run {
         Ok(Self { site, estates, long_lived, fresh, ledgers: BTreeMap::new(), samples: BTreeMap::new() })
     }
 
+    /// Where it takes place.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// A job of logging in through pam_otp once for each account of the first estate.
     pub fn first_job(&self) -> Option<Job> {
         let estate = self.estates.first()?;

@@ -43,8 +43,10 @@ impl Site {
         let mut module = built("libpam_otp.so")?;
         fs::copy(&module, root.join("pam_otp.so"))
             .with_context(|| format!("copying {}", module.display()))?;
-        module = built("otpd")?;
-        fs::copy(&module, root.join("otpd")).with_context(|| format!("copying {}", module.display()))?;
+        for program in ["otpd", "otpd-mail"] {
+            module = built(program)?;
+            fs::copy(&module, root.join(program)).with_context(|| format!("copying {}", module.display()))?;
+        }
         user_database(root, accounts, names)?;
         mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).context("/run")?;
         private_dev(root)?;
@@ -86,7 +88,7 @@ fn built(name: &str) -> anyhow::Result<PathBuf> {
     let path = directory.with_file_name(name);
     ensure!(
         path.exists(),
-        "{} is missing; run tests/bench/run.sh, or: cargo build --release -p otpd -p pam_otp",
+        "{} is missing; run tests/bench/run.sh, or: cargo build --release -p otpd -p otpd-mail -p pam_otp",
         path.display()
     );
     Ok(path)
