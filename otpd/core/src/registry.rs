@@ -24,12 +24,18 @@ use crate::staging::Staged;
 use crate::time::UnixTime;
 
 /// Events and mails of one change, committed with it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Journal {
     /// For the audit log.
     pub events: Vec<Event>,
     /// For the outbox.
     pub mails: Vec<Mail>,
+}
+
+impl From<Event> for Journal {
+    fn from(event: Event) -> Self {
+        Self { events: vec![event], mails: Vec::new() }
+    }
 }
 
 impl Journal {
@@ -276,7 +282,8 @@ pub trait Registry: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError>;
+    fn detach(&self, who: &Identity, now: UnixTime, by: &str, journal: Journal)
+    -> Result<u32, RegistryError>;
 
     /// The accounts that this name or this uid leads to: none, one, or two.
     ///

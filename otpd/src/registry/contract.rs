@@ -213,7 +213,7 @@ fn a_name_finds_its_account_whoever_has_it_now<R: Registry>(registry: &Arc<R>) {
     let found = registry.find_by_name(&alice.name).unwrap().unwrap();
     assert_eq!(found, registry.find(&alice).unwrap().unwrap());
     assert_eq!(found.identity, alice);
-    registry.detach(&alice, NOW, "root", event("alice", 1)).unwrap();
+    registry.detach(&alice, NOW, "root", event("alice", 1).into()).unwrap();
     assert_eq!(registry.find_by_name(&alice.name).unwrap(), None);
 }
 
@@ -221,7 +221,7 @@ fn a_detached_name_is_free_again<R: Registry>(registry: &Arc<R>) {
     bind(&**registry, &who(1000, "alice"), "phone");
     bind(&**registry, &who(1001, "bob"), "phone");
     bind(&**registry, &who(1002, "carol"), "phone");
-    assert_eq!(registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap(), 1);
+    assert_eq!(registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1).into()).unwrap(), 1);
     assert_eq!(registry.find(&who(1001, "alice")).unwrap(), None);
     // bob had that uid. He is refused, not let in without a code.
     assert_eq!(registry.find(&who(1005, "bob")), Err(RegistryError::Conflict));
@@ -270,7 +270,7 @@ fn an_account_is_not_given_to_somebody_who_has_one<R: Registry>(registry: &Arc<R
 fn an_account_whose_uid_was_set_free_can_be_given_back<R: Registry>(registry: &Arc<R>) {
     bind(&**registry, &who(1000, "alice"), "phone");
     bind(&**registry, &who(1001, "bob"), "phone");
-    registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1)).unwrap();
+    registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1).into()).unwrap();
     let claims = registry.claims(&who(1000, "bob")).unwrap();
     assert_eq!(claims.iter().map(|claim| claim.uid).collect::<Vec<_>>(), [None]);
     assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2)).unwrap());

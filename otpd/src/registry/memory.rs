@@ -262,7 +262,13 @@ impl Registry for Memory {
         Ok(self.rows().outbox.overview())
     }
 
-    fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
+    fn detach(
+        &self,
+        who: &Identity,
+        now: UnixTime,
+        by: &str,
+        journal: Journal,
+    ) -> Result<u32, RegistryError> {
         let mut rows = self.rows();
         let is_theirs = |account: &Account| account.identity.name == who.name;
         let (mut theirs, others): (Vec<_>, Vec<_>) =
@@ -273,7 +279,7 @@ impl Registry for Memory {
         let nobody = Uid::new(NOBODY).unwrap();
         let same_uid = rows.accounts.iter_mut().filter(|account| account.identity.uid == who.uid);
         same_uid.for_each(|account| account.identity.uid = nobody);
-        rows.record(event);
+        rows.keep(journal);
         Ok(active)
     }
 

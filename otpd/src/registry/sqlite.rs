@@ -301,7 +301,7 @@ impl Registry for Sqlite {
         self.lists.read(outbox::overview)
     }
 
-    fn detach(&self, who: &Identity, now: UnixTime, by: &str, event: Event) -> Result<u32, RegistryError> {
+    fn detach(&self, who: &Identity, now: UnixTime, by: &str, said: Journal) -> Result<u32, RegistryError> {
         let (who, by) = (who.clone(), by.to_owned());
         self.write(move |connection, journal| {
             let (uid, name) = (who.uid.as_u32(), who.name.as_str());
@@ -310,7 +310,7 @@ impl Registry for Sqlite {
             connection.execute(FORGET_EMAILS, [name]).map_err(unavailable)?;
             connection.execute(DETACH_NAME, [name]).map_err(unavailable)?;
             connection.execute(FREE_UID, [uid]).map_err(unavailable)?;
-            journal.record(event);
+            *journal = said;
             Ok(active)
         })
     }

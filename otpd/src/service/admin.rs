@@ -10,6 +10,7 @@ use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::notice::Notice;
 use otpd_core::registry::EventQuery;
+use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::Room;
@@ -71,7 +72,12 @@ impl<R: Registry> Service<R> {
         if parties.role.is_root() && self.registry.find(parties.who()) == Err(RegistryError::Conflict) {
             let mut event = parties.event(now, Kind::Reset, Decision::Accept, Reason::IdentityConflict);
             event.detail = Some("detached what was bound to the name and to the uid".into());
-            return Ok(wire::WasReset { retired: self.registry.detach(parties.who(), now, &by, event)? });
+            let mut journal = Journal::from(event);
+            if let Some(account) = self.registry.find_by_name(&parties.who().name)? {
+                let post = Post { keys: &self.keys, settings: &parties.settings, now };
+                journal.mails = post.notices(&account, Notice::Reset, &parties.facts(None))?;
+            }
+            return Ok(wire::WasReset { retired: self.registry.detach(parties.who(), now, &by, journal)? });
         }
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         self.change_permitted(&parties, &asked, move |account, _, journal| {

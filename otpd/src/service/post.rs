@@ -59,6 +59,19 @@ impl Post<'_> {
         facts: &Facts,
         journal: &mut Journal,
     ) -> Result<(), KeyError> {
+        self.notices(account, notice, facts)?.into_iter().for_each(|mail| journal.post(mail));
+        leave_word(account, notice, facts, self.now);
+        Ok(())
+    }
+
+    /// What is mailed of it: to every address that is read, or was until not long ago.
+    pub(super) fn notices(
+        self,
+        account: &Account,
+        notice: Notice,
+        facts: &Facts,
+    ) -> Result<Vec<Mail>, KeyError> {
+        let mut mails = Vec::new();
         for email in account.emails.told(self.now) {
             let Ok(address) = self.keys.open_address(account.id, email) else {
                 // Without the key (offline), or damaged: no reason to leave undone what is to be told.
@@ -69,10 +82,9 @@ impl Post<'_> {
                 notice: Some(notice.as_str().to_owned()),
                 ..self.letter(account, MailKind::Notice, &address, facts)
             };
-            journal.post(self.seal(Some(account), letter)?);
+            mails.push(self.seal(Some(account), letter)?);
         }
-        leave_word(account, notice, facts, self.now);
-        Ok(())
+        Ok(mails)
     }
 
     /// Tells the owner that a lane closed, if it did since it had so many failures.

@@ -84,7 +84,7 @@ impl<R: Registry> Service<R> {
             return Err(Failure::refused(Reason::UserExists, say));
         }
         event.detail = Some("the user is gone".into());
-        Ok(wire::Pruned { retired: self.registry.detach(&who, now, &by, event)? })
+        Ok(wire::Pruned { retired: self.registry.detach(&who, now, &by, event.into())? })
     }
 }
 
