@@ -38,6 +38,9 @@ pub(crate) fn bind(session: &Session, typed: cli::Bind) -> Result<Exit, Failure>
         }
         begun => begun?,
     };
+    if !begins_only && !session.output.is_json() {
+        tell_of_email(session, user.as_deref())?;
+    }
     let symbol =
         if ink.is_some() || file.is_some() { Some(Symbol::of(begun.uri.expose_secret())?) } else { None };
     if let (Some(file), Some(symbol)) = (&mut file, &symbol) {
@@ -141,6 +144,16 @@ fn confirm_with(
     let parameters =
         ConfirmParameters { user: user.map(str::to_owned), device: begun.device.to_string(), code };
     session.calls.call(account::CONFIRM, &parameters)
+}
+
+/// Before the first device anybody at the account's programs can have given an address: its owner is to see it.
+fn tell_of_email(session: &Session, user: Option<&str>) -> Result<(), Failure> {
+    let status = status::fetch(session, user.map(str::to_owned))?;
+    let Some(emails) = email::in_words(&status.emails, &Clock::read()).filter(|_| !status.protected) else {
+        return Ok(());
+    };
+    let line = format!("Secure email: {emails}. Not yours? Remove it first: otpctl email remove");
+    Ok(session.output.lines(&[line.into()])?)
 }
 
 /// What there is beside the recovery codes when the phone is lost.

@@ -12,6 +12,7 @@ use crate::support::email;
 use crate::support::now;
 use crate::support::refused;
 use crate::support::reply;
+use crate::support::status;
 
 /// A daemon that mails `ABCD-EFGH`.
 fn mailing(method: &str, parameters: &Value) -> Answer {
@@ -87,6 +88,7 @@ fn the_first_device_is_led_to_through_a_secure_email() {
     let daemon = Daemon::new(move |method, parameters| match method {
         "Account.Begin" if !is_confirmed => refused("email_needed", "A secure email comes first."),
         "Account.Begin" => reply(&begun()),
+        "Account.Status" => reply(&status(&json!({"protected": false}))),
         "Account.Confirm" => reply(&json!({"device": device(&json!({})), "offset": 0, "first": true,
             "recovery_codes": null, "retired": null, "now": now(), "clock_synchronised": true})),
         _ => {
@@ -101,6 +103,7 @@ fn the_first_device_is_led_to_through_a_secure_email() {
     terminal.enter("jane@example.org");
     terminal.wait_for("Code from the mail:");
     terminal.enter("ABCD-EFGH");
+    terminal.wait_for("Secure email: jane@example.org. Not yours?");
     terminal.wait_for("Code from the new device:");
     terminal.enter("123456");
     let (code, seen) = terminal.finish();

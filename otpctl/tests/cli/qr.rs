@@ -20,10 +20,12 @@ use crate::support::begun;
 use crate::support::otpctl;
 use crate::support::refused;
 use crate::support::reply;
+use crate::support::status;
 
 fn daemon() -> Daemon {
     Daemon::new(|method, _| match method {
         "Account.Begin" => reply(&begun()),
+        "Account.Status" => reply(&status(&serde_json::json!({"protected": false}))),
         _ => refused("code_wrong", "Not that one."),
     })
 }
