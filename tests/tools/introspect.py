@@ -172,8 +172,8 @@ def mails(account, admin, mail, user):
     assert account.AddEmail(user=user, address="jane@example.org", language="zh_CN.UTF-8")["email"]["state"] == "pending"
     message = mail.Claim(mailer=mailer)["message"]
     assert (message["kind"], message["to"], message["language"]) == ("confirm", "jane@example.org", "zh_CN"), message
-    mail.Done(message["id"], "later", "451 try again")
-    assert admin.MailStatus()["last_trouble"]["answer"] == "451 try again"
+    mail.Done(message["id"], "later", "connection refused")
+    assert admin.MailStatus()["last_trouble"]["answer"] == "connection refused"
     assert account.ConfirmEmail(user=user, code=message["code"])["email"]["state"] == "confirmed"
     notice = mail.Claim(mailer=mailer)["message"]
     assert (notice["kind"], notice["notice"]) == ("notice", "email_added"), notice

@@ -76,7 +76,8 @@ impl<R: Registry> Service<R> {
 
     /// The line of `doctor`.
     pub(super) fn check_mail(&self) -> wire::Check {
-        match (self.mail_problem(), self.office.report(clock::monotonic()).transport) {
+        let condition = self.office.condition(clock::monotonic());
+        match (condition.problem(), self.office.report(clock::monotonic()).transport) {
             (None, transport) => {
                 let how = transport.unwrap_or_default();
                 check("mail", "ok", &format!("by {how}; try it with otpctl mail test ADDRESS"))
