@@ -216,7 +216,7 @@ fn declined() -> Failure {
 
 /// What the person's own programs speak.
 #[expect(clippy::disallowed_methods, reason = "locale(7): the environment is where the language stands")]
-fn language() -> Option<String> {
+pub(super) fn language() -> Option<String> {
     let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
     let set =
         names.into_iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())?;

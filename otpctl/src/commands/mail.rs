@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::Session;
 use super::count;
+use super::email;
 use super::proof;
 use crate::cli;
 use crate::exit::Exit;
@@ -37,7 +38,7 @@ fn send(session: &Session, typed: cli::MailTest) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Refused, "no_mail", say));
     }
     let code = proof::given(session, &typed.proof)?;
-    let language = None;
+    let language = email::language();
     let address = typed.address;
     let sent: MailTested = proof::with_proof(session, code, |code| {
         let parameters = MailTestParameters { address: address.clone(), language: language.clone(), code };
