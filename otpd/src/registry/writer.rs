@@ -322,7 +322,9 @@ where
         let result = self.result.unwrap_or_else(|| Err(gone()));
         let value = committed.and(result)?;
         self.journal.events.iter().for_each(|event| sink(Written::Event(event)));
-        self.journal.mails.iter().take(1).for_each(|_| sink(Written::Mail));
+        if !self.journal.mails.is_empty() {
+            sink(Written::Mail);
+        }
         Ok(value)
     }
 }
