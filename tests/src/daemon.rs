@@ -138,6 +138,14 @@ impl Daemon {
         self.call(otpd_proto::ACCOUNT_SOCKET, method, parameters)
     }
 
+    /// Calls a method on mail.sock.
+    ///
+    /// # Errors
+    /// What otpd said.
+    pub fn mail(&self, method: &str, parameters: &Value) -> Result<Value, ClientError> {
+        self.call(otpd_proto::MAIL_SOCKET, method, parameters)
+    }
+
     /// Calls a method on login.sock.
     ///
     /// # Errors

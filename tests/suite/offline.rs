@@ -56,6 +56,35 @@ fn picture(directory: &Path) -> Vec<(String, u32, u32, Vec<u8>)> {
     found
 }
 
+/// Gives alice a secure email, in the place of otpd-mail.
+fn add_email(bed: &Testbed) {
+    let daemon = bed.daemon();
+    let mailer = json!({"mailer": {"instance": "suite", "transport": "by hand"}});
+    daemon.mail("org.otpd.Mail.Claim", &mailer).unwrap();
+    let add = json!({"user": "alice", "address": "jane@example.org"});
+    daemon.account("org.otpd.Account.AddEmail", &add).unwrap();
+    let mail = daemon.mail("org.otpd.Mail.Claim", &mailer).unwrap();
+    let confirm = json!({"user": "alice", "code": mail["message"]["code"]});
+    daemon.account("org.otpd.Account.ConfirmEmail", &confirm).unwrap();
+}
+
+#[test]
+fn an_address_that_needs_the_key_stands_in_nobodys_way() {
+    let mut bed = Testbed::new();
+    bed.user("alice");
+    bed.bind("alice", "phone");
+    add_email(&bed);
+    bed.take_daemon().stop();
+    let status = offline(&bed, &["status", "alice"]).ok().json();
+    assert_eq!(
+        (status["emails"][0]["address"].as_str(), &status["protected"]),
+        (Some("(sealed)"), &json!(true))
+    );
+    offline(&bed, &["reset", "alice", "--yes"]).ok();
+    bed.start();
+    assert_eq!(first_step(&bed, "alice"), "not_required");
+}
+
 #[test]
 fn a_stopped_otpd_is_administered_and_agrees_when_it_starts() {
     let mut bed = stopped();

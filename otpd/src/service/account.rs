@@ -63,10 +63,7 @@ impl<R: Registry> Service<R> {
             rebind_until: account
                 .and_then(|account| account.recovered)
                 .map(|at| at.plus(Account::REBIND_FOR).0),
-            emails: account
-                .map(|account| self.wire_emails(&parties, account, now))
-                .transpose()?
-                .unwrap_or_default(),
+            emails: account.map(|account| self.wire_emails(&parties, account, now)).unwrap_or_default(),
             mail_problem: self.mail_problem(),
             news: account
                 .and_then(|account| account.announce.as_deref())

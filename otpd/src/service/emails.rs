@@ -29,7 +29,6 @@ use super::post::Post;
 use super::prompt;
 use super::proof::Asked;
 use crate::clock;
-use crate::keys::KeyError;
 use crate::keys::Keys;
 use crate::keys::new_short_code;
 use crate::peer::Peer;
@@ -50,8 +49,8 @@ impl<R: Registry> Service<R> {
     ) -> Result<wire::Emails, Failure> {
         let parties = self.parties(peer, call.user.as_deref())?;
         let account = self.read_permitted(&parties, Request::Emails, now)?;
-        let emails = account.map(|account| self.wire_emails(&parties, &account, now)).transpose()?;
-        Ok(wire::Emails { emails: emails.unwrap_or_default(), mail_problem: self.mail_problem() })
+        let emails = account.map(|account| self.wire_emails(&parties, &account, now)).unwrap_or_default();
+        Ok(wire::Emails { emails, mail_problem: self.mail_problem() })
     }
 
     /// Mails a code to an address, which is a secure email once the code comes back.
@@ -93,8 +92,8 @@ impl<R: Registry> Service<R> {
             }
             let email = find(&account.emails, number)?;
             let post = Post { keys: &keys, settings: &deciding.settings, now };
-            post.send_code(account, email, (MailKind::Confirm, &code), &Facts::default(), journal)?;
-            Ok(wire::EmailAdded { email: wire_email(email, deciding.show(&address)) })
+            post.send_code(account, &address, (MailKind::Confirm, &code), &Facts::default(), journal)?;
+            Ok(wire::EmailAdded { email: wire_email(email, deciding.show(Some(&address))) })
         })
         .inspect(|_| self.office.note_unproven(clock::monotonic()))
     }
@@ -134,7 +133,7 @@ impl<R: Registry> Service<R> {
             let facts = Facts { detail: Some(address.masked()), ..Facts::default() };
             let post = Post { keys: &keys, settings: &deciding.settings, now };
             post.tell(account, Notice::EmailAdded, &facts, journal)?;
-            Ok(wire::EmailConfirmed { email: wire_email(&email, deciding.show(&address)) })
+            Ok(wire::EmailConfirmed { email: wire_email(&email, deciding.show(Some(&address))) })
         })
     }
 
@@ -155,17 +154,18 @@ impl<R: Registry> Service<R> {
         self.change_permitted(&parties, &asked, move |account, event, journal| {
             account.emails.expire(now);
             let (email, address) = named_email(account, &named, &keys)?;
-            event.detail = Some(address.masked());
+            let masked = address.as_ref().map_or_else(|| SEALED.to_owned(), Address::masked);
+            event.detail = Some(masked.clone());
             deciding.may_remove(account, &email)?;
             if matches!(email.stage, Stage::Confirmed { .. }) {
-                let facts = Facts { detail: Some(address.masked()), ..Facts::default() };
+                let facts = Facts { detail: Some(masked), ..Facts::default() };
                 let post = Post { keys: &keys, settings: &deciding.settings, now };
                 post.tell(account, Notice::EmailRemoved, &facts, journal)?;
             }
             account.emails.remove(email.number, deciding.settings.recovery.hold, now);
             let email = account.emails.0.iter().find(|left| left.number == email.number).unwrap_or(&email);
             let remaining = u32::try_from(account.emails.confirmed().count()).unwrap_or(u32::MAX);
-            Ok(wire::EmailRemoved { email: wire_email(email, deciding.show(&address)), remaining })
+            Ok(wire::EmailRemoved { email: wire_email(email, deciding.show(address.as_ref())), remaining })
         })
     }
 
@@ -174,18 +174,18 @@ impl<R: Registry> Service<R> {
         self.office.condition(clock::monotonic()).in_short().map(ToOwned::to_owned)
     }
 
-    /// The secure emails of an account as this caller may see them.
+    /// The secure emails of an account as this caller may see them. Without the key (offline) they are there all the same.
     pub(super) fn wire_emails(
         &self,
         parties: &Parties,
         account: &Account,
         now: UnixTime,
-    ) -> Result<Vec<wire::Email>, KeyError> {
+    ) -> Vec<wire::Email> {
         let mut emails = account.emails.clone();
         emails.expire(now);
         let shown = emails.0.iter().map(|email| {
-            let address = self.keys.open_address(account.id, email)?;
-            Ok(wire_email(email, parties.show(&address)))
+            let address = self.keys.open_address(account.id, email).ok();
+            wire_email(email, parties.show(address.as_ref()))
         });
         shown.collect()
     }
@@ -214,10 +214,11 @@ impl<R: Registry> Service<R> {
 
 impl Parties {
     /// An address as this caller may see it.
-    fn show(&self, address: &Address) -> String {
-        match self.role {
-            Role::Owner | Role::Root => address.expose_whole().to_owned(),
-            _ => address.masked(),
+    fn show(&self, address: Option<&Address>) -> String {
+        match (address, self.role) {
+            (None, _) => SEALED.to_owned(),
+            (Some(address), Role::Owner | Role::Root) => address.expose_whole().to_owned(),
+            (Some(address), _) => address.masked(),
         }
     }
 
@@ -268,8 +269,8 @@ pub(super) fn check_language(language: &str) -> Result<String, Failure> {
 
 /// Each address counts once.
 fn check_new(account: &Account, address: &Address, keys: &Keys) -> Result<(), Failure> {
-    for email in account.emails.0.iter().filter(|email| matches!(email.stage, Stage::Confirmed { .. })) {
-        if keys.open_address(account.id, email)? == *address {
+    for email in account.emails.confirmed() {
+        if keys.open_address(account.id, email).is_ok_and(|other| other == *address) {
             return Err(Failure::refused(
                 Reason::AddressInUse,
                 "That is a secure email of this account already.",
@@ -279,12 +280,12 @@ fn check_new(account: &Account, address: &Address, keys: &Keys) -> Result<(), Fa
     Ok(())
 }
 
-/// The email of this address or number, and its address.
-fn named_email(account: &Account, named: &str, keys: &Keys) -> Result<(Email, Address), Failure> {
+/// The email of this address or number, and its address, if that opens.
+fn named_email(account: &Account, named: &str, keys: &Keys) -> Result<(Email, Option<Address>), Failure> {
     let typed = Address::parse(named).ok();
     for email in account.emails.0.iter().filter(|email| !matches!(email.stage, Stage::Removed { .. })) {
-        let address = keys.open_address(account.id, email)?;
-        if typed.as_ref() == Some(&address) || named == email.number.to_string() {
+        let address = keys.open_address(account.id, email).ok();
+        if (typed.is_some() && typed == address) || named == email.number.to_string() {
             return Ok((email.clone(), address));
         }
     }
@@ -320,6 +321,8 @@ fn too_many_mails(again: UnixTime) -> Failure {
     }
 }
 
+/// In the place of an address that does not open.
+const SEALED: &str = "(sealed)";
 const WRONG: &str = "That is not the code of the mail. The newest mail has the one that counts.";
 const NOTHING_WAITS: &str =
     "No address is waiting for a code; a code is good for 10 minutes. Begin anew with otpctl email add.";

@@ -149,9 +149,7 @@ impl<R: Registry> Service<R> {
             Err(RegistryError::Conflict) => self.refuse_conflict(&scene, now, Kind::Login),
             Err(error) => Err(error.into()),
             Ok(Some(Ok(Some(next)))) => {
-                if matches!(next, Next::Accept { .. }) {
-                    self.watch(&scene, &person.identity, &next, clock::monotonic());
-                }
+                self.watch(&scene, &person.identity, &next, clock::monotonic());
                 Ok(next)
             }
             Ok(Some(Err(error))) => Err(error.into()),

@@ -3,11 +3,11 @@
 
 use otpd_core::account::Account;
 use otpd_core::address::Address;
-use otpd_core::emails::Email;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::notice::Notice;
 use otpd_core::outbox::MailKind;
 use otpd_core::registry::Journal;
 use otpd_core::short_code::ShortCode;
@@ -62,12 +62,10 @@ impl Scene {
     ) -> Result<String, KeyError> {
         let now = post.now;
         // One that does not open must not keep the other from being used.
-        let opened = account
-            .emails
-            .recovering(now)
-            .filter_map(|email| Some((email.clone(), post.keys.open_address(account.id, email).ok()?)));
-        let emails: Vec<(Email, Address)> = opened.collect();
-        let Some((_, address)) = emails.first() else {
+        let emails = account.emails.recovering(now);
+        let opened = emails.filter_map(|email| post.keys.open_address(account.id, email).ok());
+        let addresses: Vec<Address> = opened.collect();
+        let Some(first) = addresses.first() else {
             event.reason = Reason::NoSuchEmail;
             return Ok(if account.emails.confirmed().next().is_some() { HELD } else { NO_EMAIL }.into());
         };
@@ -85,12 +83,12 @@ impl Scene {
         }
         let code = new_short_code()?;
         let until = account.mailed.begin(post.keys.mark(account.id, code.expose_symbols()), now);
-        for (email, _) in &emails {
-            post.send_code(account, email, (MailKind::Code, &code), &self.facts(None), journal)?;
+        for address in &addresses {
+            post.send_code(account, address, (MailKind::Code, &code), &self.facts(None), journal)?;
         }
         (event.decision, event.reason) = (Decision::Accept, Reason::Ok);
-        event.detail = Some(format!("to {}", address.masked()));
-        Ok(on_its_way(address, condition, until))
+        event.detail = Some(format!("to {}", first.masked()));
+        Ok(on_its_way(first, condition, until))
     }
 
     /// The answer to somebody who does not exist or has no device. A word that asks for something gets what it gets from
@@ -159,7 +157,7 @@ impl Scene {
     ) -> Result<Next, KeyError> {
         (event.decision, event.reason) = (Decision::Accept, Reason::Ok);
         event.device = Some(ENROL_CODE.into());
-        post.tell(account, otpd_core::notice::Notice::RecoveryUsed, &self.facts(Some(ENROL_CODE)), journal)?;
+        post.tell(account, Notice::RecoveryUsed, &self.facts(Some(ENROL_CODE)), journal)?;
         let notice = "This code let you in once. Bind a device now: otpctl bind".to_owned();
         Ok(Next::Accept { device: ENROL_CODE.into(), notice: Some(notice), digits: None })
     }

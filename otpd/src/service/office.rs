@@ -290,8 +290,11 @@ impl<R: Registry> Service<R> {
     }
 
     fn mailer(&self, peer: Peer) -> Result<(), Failure> {
-        let is_mailer = peer.is_root || self.settings().mailer == Some(peer.raw_uid);
-        let role = if is_mailer { Role::Mailer } else { Role::Other };
+        let role = match peer.raw_uid {
+            _ if peer.is_root => Role::Root,
+            uid if self.settings().mailer == Some(uid) => Role::Mailer,
+            _ => Role::Other,
+        };
         match permit(role, Request::Mail, State::Protected) {
             Permit::Free => Ok(()),
             _ => Err(Failure::refused(Reason::NotPermitted, "Mails are for otpd-mail alone.")),

@@ -3,7 +3,6 @@
 
 use otpd_core::account::Account;
 use otpd_core::address::Address;
-use otpd_core::emails::Email;
 use otpd_core::notice::Notice;
 use otpd_core::outbox::Mail;
 use otpd_core::outbox::MailKind;
@@ -82,7 +81,7 @@ impl Post<'_> {
                 notice: Some(notice.as_str().to_owned()),
                 ..self.letter(account, MailKind::Notice, &address, facts)
             };
-            mails.push(self.seal(Some(account), letter)?);
+            mails.push(self.seal(Some(account), MailKind::Notice, letter)?);
         }
         Ok(mails)
     }
@@ -107,15 +106,14 @@ impl Post<'_> {
     pub(super) fn send_code(
         self,
         account: &Account,
-        email: &Email,
+        to: &Address,
         (kind, code): (MailKind, &ShortCode),
         facts: &Facts,
         journal: &mut Journal,
     ) -> Result<(), KeyError> {
-        let address = self.keys.open_address(account.id, email)?;
         let code = Secret::new(code.expose_grouped().to_string());
-        let letter = wire::Message { code: Some(code), ..self.letter(account, kind, &address, facts) };
-        journal.post(self.seal(Some(account), letter)?);
+        let letter = wire::Message { code: Some(code), ..self.letter(account, kind, to, facts) };
+        journal.post(self.seal(Some(account), kind, letter)?);
         Ok(())
     }
 
@@ -127,7 +125,7 @@ impl Post<'_> {
         by: &str,
     ) -> Result<Mail, KeyError> {
         let letter = self.blank(MailKind::Test, address, language, by);
-        self.seal(None, letter)
+        self.seal(None, MailKind::Test, letter)
     }
 
     fn letter(&self, account: &Account, kind: MailKind, address: &Address, facts: &Facts) -> wire::Message {
@@ -166,24 +164,19 @@ impl Post<'_> {
         }
     }
 
-    fn seal(&self, account: Option<&Account>, letter: wire::Message) -> Result<Mail, KeyError> {
+    fn seal(
+        &self,
+        account: Option<&Account>,
+        kind: MailKind,
+        letter: wire::Message,
+    ) -> Result<Mail, KeyError> {
         let id = new_mail_id()?;
         let letter = wire::Message { id: id.to_hex(), ..letter };
         let facts = serde_json::to_vec(&letter).map(zeroize::Zeroizing::new);
         let facts = facts.map_err(|error| KeyError::Random(error.to_string()))?;
-        Ok(Mail {
-            id,
-            account: account.map(|account| account.id),
-            kind: match letter.kind {
-                wire::Kind::Confirm => MailKind::Confirm,
-                wire::Kind::Code => MailKind::Code,
-                wire::Kind::Notice => MailKind::Notice,
-                wire::Kind::Test => MailKind::Test,
-            },
-            sealed: self.keys.seal_mail(id, &facts)?,
-            at: self.now,
-            expires: UnixTime(letter.expires),
-        })
+        let sealed = self.keys.seal_mail(id, &facts)?;
+        let account = account.map(|account| account.id);
+        Ok(Mail { id, account, kind, sealed, at: self.now, expires: self.now.plus(kind.keeps()) })
     }
 }
 

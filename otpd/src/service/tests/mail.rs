@@ -272,6 +272,25 @@ fn an_address_that_waited_before_the_first_device_counts_no_more_after_it() {
 }
 
 #[test]
+fn an_address_that_does_not_open_stands_in_the_way_of_nothing() {
+    let (service, phone, _) = protected(settings(Policy::default()));
+    bound(&service, "other@example.org", Some(phone.code(at(60))), at(60));
+    let who = service.own_names.by_uid(own(USER).uid.unwrap(), Groups::default()).unwrap().unwrap().identity;
+    service.registry.change(&who, |account, _| account.emails.0[0].address.0[40] ^= 1).unwrap();
+    deliver(&service, at(60));
+    let later = at(60 + 86_400);
+    let status = service.status(own(USER), &StatusParameters::default(), later).unwrap();
+    assert_eq!(
+        status.emails.iter().map(|email| email.address.as_str()).collect::<Vec<_>>(),
+        ["(sealed)", "other@example.org"]
+    );
+    assert!(asked(&typed(&service, None, "mail", later)).contains("on its way to o***@e***.org"));
+    assert!(is_in(&typed(&service, None, &mailed(&service, later), later)));
+    let call = wire::RemoveEmailParameters { user: None, email: "1".into(), code: None };
+    assert_eq!(service.remove_email(own(USER), &call, later).unwrap().remaining, 1);
+}
+
+#[test]
 fn no_line_pushes_out_what_must_be_told() {
     let (service, _, codes) = protected(settings(Policy::default()));
     assert!(matches!(typed(&service, None, codes[0].expose_secret(), NOW), Next::Accept { .. }));
