@@ -289,8 +289,15 @@ fn named_email(account: &Account, named: &str, keys: &Keys) -> Result<(Email, Op
             return Ok((email.clone(), address));
         }
     }
-    let say = "This account has no such secure email; otpctl email list shows those it has.";
-    Err(Failure::refused(Reason::NoSuchEmail, say))
+    Err(no_such_email())
+}
+
+/// The refusal for a secure email that is not there.
+pub(super) fn no_such_email() -> Failure {
+    Failure::refused(
+        Reason::NoSuchEmail,
+        "This account has no such secure email; otpctl email list shows those it has.",
+    )
 }
 
 fn find(emails: &Emails, number: u32) -> Result<&Email, Failure> {

@@ -25,6 +25,7 @@ use super::Failure;
 use super::Parties;
 use super::Service;
 use super::clocks;
+use super::emails::no_such_email;
 use super::post::Facts;
 use super::post::Post;
 use super::prompt;
@@ -91,7 +92,11 @@ impl<R: Registry> Service<R> {
             return self.registry.change_or_create(parties.who(), decide).map_err(conflict)?;
         }
         let done = self.registry.change(parties.who(), decide).map_err(conflict)?;
-        done.unwrap_or_else(|| Err(not_protected(parties)))
+        // There is no such account, so it has nothing of what was named.
+        done.unwrap_or_else(|| match request {
+            Request::ConfirmEmail | Request::RemoveEmail => Err(no_such_email()),
+            _ => Err(not_protected(parties)),
+        })
     }
 
     /// Makes sure that an administrator gave a code of their own in the last 10 minutes.

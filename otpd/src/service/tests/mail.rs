@@ -100,6 +100,7 @@ fn is_in(next: &Next) -> bool {
 fn an_address_counts_after_its_code_came_back_and_is_masked_for_others() {
     let service = plain();
     assert_eq!(reason(add(&service, JANE, None, NOW)), Reason::NoMail);
+    assert_eq!(reason(confirm(&service, "ABCD-EFGH", NOW)), Reason::NoSuchEmail);
     assert!(claim(&service, NOW).is_none());
     assert_eq!(reason(add(&service, "jane@", None, NOW)), Reason::BadAddress);
     add(&service, " jane@Example.org", None, NOW).unwrap();
