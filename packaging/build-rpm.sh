@@ -2,7 +2,7 @@
 # Builds the RPM packages of this checkout into target/rpm. Needs rpmbuild, gcc, the headers of PAM and Rust 1.89 or
 # newer; fetches the crates of Cargo.lock, and builds without the network from there.
 #
-#   packaging/build-rpm.sh             otpd and pam_otp
+#   packaging/build-rpm.sh             otpd and pam_otp; with the headers of an SELinux policy, otpd-selinux
 #   packaging/build-rpm.sh --source    a source package too, with the crates in it
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,8 +34,14 @@ define _unitdir /usr/lib/systemd/system
 define _sysusersdir /usr/lib/sysusers.d
 define _tmpfilesdir /usr/lib/tmpfiles.d
 
+with=()
+[ -e /usr/share/selinux/devel/Makefile ] || {
+    echo "build-rpm.sh: no otpd-selinux: install selinux-policy-devel (Debian: selinux-policy-dev, checkpolicy, semodule-utils)" >&2
+    with=(--without selinux)
+}
+
 # Where packages are not RPMs, or Rust comes from elsewhere, rpmbuild knows of neither: it was looked for above.
-CARGO_TARGET_DIR="$out/target" rpmbuild "$kind" --nodeps --quiet --define "_topdir $out/build" \
+CARGO_TARGET_DIR="$out/target" rpmbuild "$kind" "${with[@]}" --nodeps --quiet --define "_topdir $out/build" \
     --define "_sourcedir $out/source" --define "_rpmdir $out/rpms" --define "_srcrpmdir $out/rpms" "${defines[@]}" packaging/rpm/otpd.spec
 rm -rf "$out/source" "$out/build"
 find "$out/rpms" -name '*.rpm'

@@ -149,7 +149,7 @@ one_version() {
 
 check "format" cargo fmt --all --check
 check "clippy" cargo clippy --quiet --locked --workspace --all-targets --features otpd-tests/root -- -D warnings
-check "shell scripts" shellcheck -S warning tests/run.sh packaging/*.sh packaging/init/* packaging/debian/*.{postinst,prerm,postrm} tests/bench/run.sh tests/tree/*.sh .ci/run
+check "shell scripts" shellcheck -S warning tests/run.sh packaging/*.sh packaging/init/* packaging/debian/*.{postinst,prerm,postrm} tests/bench/run.sh tests/tree/*.sh tests/selinux/run.sh .ci/run
 check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
 check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
 check "pam_otp.so is at most 384 KiB" module_fits
@@ -182,7 +182,18 @@ fuzz() {
         -- -max_total_time=10 -timeout=10 -detect_leaks=0 -artifact_prefix="$found-"
 }
 
+# Licences, sources and what must not be linked in: .deny.toml. (Advisories are not asked for: they change by themselves.)
+deny() {
+    local deny="$target/cargo-deny/bin/cargo-deny"
+    if [ ! -x "$deny" ]; then
+        CARGO_TARGET_DIR="$target/cargo-deny" cargo install --quiet --locked --root "$target/cargo-deny" cargo-deny || return 1
+    fi
+    "$deny" --locked --config .deny.toml check licenses bans sources
+}
+
 if [ "$tier" = all ]; then
+    check "cargo deny: licences, bans, sources" deny
+    check "the SELinux module: who may ask otpd" tests/selinux/run.sh
     check "the fuzz targets build" fuzz_builds
     for source in tests/fuzz/targets/*.rs; do
         name=$(basename "$source" .rs)

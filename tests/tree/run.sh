@@ -17,7 +17,7 @@ suite=${2:-bookworm}
 [ "$(id -u)" = 0 ] || fail "needs root: sudo $0 $*"
 
 packages=(debootstrap debian-archive-keyring systemd-container util-linux oathtool debhelper dpkg-dev gcc libc6-dev libpam0g-dev
-    lintian rpm rpmlint)
+    lintian rpm rpmlint selinux-policy-dev checkpolicy semodule-utils m4 make bzip2)
 installed=$(dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -cx installed)
 if [ "$installed" != "${#packages[@]}" ]; then
     export DEBIAN_FRONTEND=noninteractive
