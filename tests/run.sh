@@ -206,6 +206,7 @@ if [ "$tier" = all ]; then
     check "every right code, however many accounts" tests/bench/run.sh --what growth --quick --accounts 10000 --events 100000
     check "quickstart on a bare Debian 12" tests/tree/run.sh quickstart
     check "the Debian packages under a real systemd" tests/tree/run.sh deb
+    check "the Debian packages on Debian 13" tests/tree/run.sh deb trixie
     check "the Debian packages under sysvinit" tests/tree/run.sh init
     check "the RPM packages under a real systemd" tests/tree/run.sh rpm
     check "installed by hand under a real systemd" tests/tree/run.sh hand

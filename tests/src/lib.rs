@@ -11,6 +11,7 @@ mod daemon;
 mod exim;
 mod faults;
 mod mailed_code;
+pub mod manual;
 mod outbox;
 pub mod pam;
 mod python;

@@ -1,6 +1,9 @@
 //! A phone: computes codes with `oathtool`, which shares no code with us.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// A device's key, as a phone has it.
@@ -8,13 +11,15 @@ use std::time::SystemTime;
 pub struct Token {
     key: String,
     digits: u8,
+    /// When the code of a present step was last made.
+    read: Arc<AtomicI64>,
 }
 
 impl Token {
     /// From base32; codes of six digits.
     #[must_use]
     pub fn new(key: &str) -> Self {
-        Self { key: key.to_owned(), digits: 6 }
+        Self { key: key.to_owned(), digits: 6, read: Arc::default() }
     }
 
     /// The same key with codes of another length.
@@ -23,13 +28,24 @@ impl Token {
         Self { digits, ..self }
     }
 
-    /// The code of the step that is `steps` from now.
+    /// The code of the step that is `steps` from now. If the step went by since `code(0)`, a later one counts from
+    /// that: where it was accepted late, this phone is slow from then on.
     ///
     /// # Panics
     /// oathtool is not installed.
     #[must_use]
     pub fn code(&self, steps: i64) -> String {
-        self.code_at(now().saturating_add(steps.saturating_mul(30)))
+        let now = now();
+        let read = match steps {
+            0 => {
+                self.read.store(now, Ordering::Relaxed);
+                now
+            }
+            1.. => self.read.load(Ordering::Relaxed),
+            _ => now,
+        };
+        let from = if now / STEP - read / STEP == 1 { read } else { now };
+        self.code_at(from.saturating_add(steps.saturating_mul(STEP)))
     }
 
     /// The code at a moment.
@@ -47,6 +63,8 @@ impl Token {
         String::from_utf8(output.stdout).expect("digits").trim().to_owned()
     }
 }
+
+const STEP: i64 = 30;
 
 /// Seconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "tests play the phone, which has a clock")]

@@ -23,6 +23,8 @@ mod polkit;
 mod proftpd;
 #[path = "logins/programs.rs"]
 mod programs;
+#[path = "logins/recipes.rs"]
+mod recipes;
 #[path = "logins/recovery.rs"]
 mod recovery;
 #[path = "logins/server.rs"]

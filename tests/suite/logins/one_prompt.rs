@@ -12,25 +12,30 @@ use otpd_tests::Token;
 use serde_json::json;
 
 use crate::programs::bed;
+use crate::recipes::example;
 use crate::server::Server;
 use crate::ssh::Sshd;
 
-/// The stack of the manual. pam_unix would make libpam wait two seconds over every refusal.
-const STACK: &str = "\
-auth     required   @otp forward_pass
-auth     required   pam_unix.so use_first_pass nodelay
-account  required   @otp
-account  required   pam_unix.so
-session  required   pam_permit.so";
+/// The stack of the manual in which the code is judged first.
+fn code_first_stack() -> String {
+    stack("The code first")
+}
 
 /// The other one: the password is checked before the code.
-const PASSWORD_FIRST: &str = "\
-auth     required   @otp forward_pass=unchecked
-auth     requisite  pam_unix.so use_first_pass nodelay
-auth     required   @otp use_first_pass
-account  required   @otp
-account  required   pam_unix.so
-session  required   pam_permit.so";
+fn password_first_stack() -> String {
+    stack("The password first (recommended)")
+}
+
+/// An example of the manual. pam_unix would make libpam wait two seconds over every refusal, and its sessions are for a
+/// whole system.
+fn stack(title: &str) -> String {
+    let stack = example(title, 0)
+        .replace("pam_otp.so", "@otp")
+        .replace("use_first_pass\n", "use_first_pass nodelay\n");
+    stack
+        .replace("@otp use_first_pass nodelay", "@otp use_first_pass")
+        .replace("session    required     pam_unix.so", "session required pam_permit.so")
+}
 
 /// Of no device here, whatever its length.
 const WRONG: &str = "99999999";
@@ -86,14 +91,14 @@ fn in_one_answer(bed: &Testbed, server: &Server<'_>) {
 #[test]
 fn dovecot_takes_password_and_code_in_one_answer() {
     let bed = bed();
-    bed.stack("dovecot", STACK);
+    bed.stack("dovecot", &code_first_stack());
     in_one_answer(&bed, &Server::dovecot(&bed));
 }
 
 #[test]
 fn vsftpd_takes_password_and_code_in_one_answer() {
     let bed = bed();
-    bed.stack("vsftpd", STACK);
+    bed.stack("vsftpd", &code_first_stack());
     in_one_answer(&bed, &Server::vsftpd(&bed));
 }
 
@@ -120,14 +125,14 @@ fn password_first(bed: &Testbed, server: &Server<'_>) {
 #[test]
 fn dovecot_can_have_the_password_checked_before_the_code() {
     let bed = bed();
-    bed.stack("dovecot", PASSWORD_FIRST);
+    bed.stack("dovecot", &password_first_stack());
     password_first(&bed, &Server::dovecot(&bed));
 }
 
 #[test]
 fn vsftpd_can_have_the_password_checked_before_the_code() {
     let bed = bed();
-    bed.stack("vsftpd", PASSWORD_FIRST);
+    bed.stack("vsftpd", &password_first_stack());
     password_first(&bed, &Server::vsftpd(&bed));
 }
 
@@ -167,20 +172,20 @@ fn a_screen_locker_with_one_prompt_takes_both_as_the_user_it_runs_as() {
         output.stdout.contains("successfully authenticated")
     };
     let (code, next) = (both(PASSWORD, &phone.code(0)), both(PASSWORD, &phone.code(1)));
-    assert!(!unlock(STACK, &both(PASSWORD, WRONG)));
-    assert!(unlock(STACK, &code));
-    assert!(!unlock(STACK, &code));
-    assert!(!unlock(PASSWORD_FIRST, &both("wrong horse", &phone.code(1))));
-    assert!(unlock(PASSWORD_FIRST, &next));
+    assert!(!unlock(&code_first_stack(), &both(PASSWORD, WRONG)));
+    assert!(unlock(&code_first_stack(), &code));
+    assert!(!unlock(&code_first_stack(), &code));
+    assert!(!unlock(&password_first_stack(), &both("wrong horse", &phone.code(1))));
+    assert!(unlock(&password_first_stack(), &next));
 }
 
 #[test]
 fn proftpds_ftp_takes_both_in_either_stack() {
     let bed = bed();
-    bed.stack("proftpd", STACK);
+    bed.stack("proftpd", &code_first_stack());
     in_one_answer(&bed, &Server::proftpd(&bed));
     let bed = crate::programs::bed();
-    bed.stack("proftpd", PASSWORD_FIRST);
+    bed.stack("proftpd", &password_first_stack());
     password_first(&bed, &Server::proftpd(&bed));
 }
 
@@ -188,7 +193,7 @@ fn proftpds_ftp_takes_both_in_either_stack() {
 fn sshds_password_method_takes_both_in_either_stack() {
     let bed = bed();
     let phone = bed.bind("alice", "phone");
-    for (stack, code) in [(STACK, phone.code(0)), (PASSWORD_FIRST, phone.code(1))] {
+    for (stack, code) in [(&code_first_stack(), phone.code(0)), (&password_first_stack(), phone.code(1))] {
         bed.stack("sshd", stack);
         let sshd = Sshd::start(&bed, "AuthenticationMethods password");
         let login = |answer: &str| {
@@ -205,7 +210,10 @@ fn sshds_password_method_takes_both_in_either_stack() {
 fn without_the_line_after_the_password_our_account_line_stops_the_login() {
     let bed = bed();
     let phone = bed.bind("alice", "phone");
-    bed.stack("dovecot", &PASSWORD_FIRST.replace("auth     required   @otp use_first_pass\n", ""));
+    bed.stack(
+        "dovecot",
+        &password_first_stack().replace("auth       required     @otp use_first_pass\n", ""),
+    );
     let server = Server::dovecot(&bed);
     assert!(!server.lets_in("alice", &both(PASSWORD, &phone.code(0))));
     assert_eq!(bed.last_event("alice")["reason"], "no_code_given");
@@ -215,7 +223,7 @@ fn without_the_line_after_the_password_our_account_line_stops_the_login() {
 #[test]
 fn vsftpds_address_space_is_enough() {
     let bed = bed();
-    bed.stack("vsftpd", STACK);
+    bed.stack("vsftpd", &code_first_stack());
     let phone = bed.bind("alice", "phone");
     let server = Server::vsftpd(&bed);
     let mut client = server.client("alice", &both(PASSWORD, &phone.code(0)));
@@ -268,7 +276,7 @@ impl Held {
 #[test]
 fn sixty_logins_in_one_process_of_dovecot_leave_nothing_behind() {
     let mut bed = bed();
-    bed.stack("dovecot", STACK);
+    bed.stack("dovecot", &code_first_stack());
     let users: Vec<String> = (0..20).map(|number| format!("user{number}")).collect();
     for user in &users {
         bed.user(user);
@@ -304,7 +312,7 @@ fn a_password_that_ends_in_digits_is_told_from_codes_of_six_and_of_eight() {
         shadow.lines().filter(|line| !line.starts_with("carol:")).map(|l| format!("{l}\n")).collect();
     fs::write(bed.path("etc/shadow"), others).unwrap();
     bed.etc("shadow", &format!("carol:{HASH_OF_HORSE12}:20000:0:99999:7:::"));
-    bed.stack("dovecot", STACK);
+    bed.stack("dovecot", &code_first_stack());
     let phone = bed.bind("carol", "phone");
     let token = bed.bind_with_digits("carol", "token", 8);
     let server = Server::dovecot(&bed);

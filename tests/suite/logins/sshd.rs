@@ -26,7 +26,7 @@ account  required   pam_permit.so
 session  required   pam_permit.so";
 
 /// A user with a key that sshd takes, and its private half.
-fn key_of(bed: &Testbed, user: &str) -> String {
+pub(crate) fn key_of(bed: &Testbed, user: &str) -> String {
     let key = bed.path(&format!("{user}.key"));
     let path = key.to_str().unwrap().to_owned();
     bed.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &path]).ok();
@@ -36,7 +36,8 @@ fn key_of(bed: &Testbed, user: &str) -> String {
     path
 }
 
-fn with_key(sshd: &Sshd<'_>, user: &str, key: &str, methods: &str, answers: &[&str]) -> Output {
+/// Logs in with that key and more methods.
+pub(crate) fn with_key(sshd: &Sshd<'_>, user: &str, key: &str, methods: &str, answers: &[&str]) -> Output {
     let methods = format!("PreferredAuthentications={methods}");
     sshd.client(user, answers, &["-i", key, "-o", "IdentitiesOnly=yes", "-o", &methods])
 }
