@@ -78,7 +78,7 @@ mod tests {
     fn a_text_is_cut_between_characters_and_all_of_them_have_a_limit() {
         let long = "é".repeat(LONGEST);
         assert_eq!(said(&[long.as_bytes()]), ["é".repeat(LONGEST / 2)]);
-        assert_eq!(said(&[b"x"; 40]).len(), MOST_TEXTS);
+        assert_eq!(said(&[&b"x"[..]; 40]).len(), MOST_TEXTS);
         let all: usize = said(&[&[b'"'; LONGEST][..]; 20]).iter().map(String::len).sum();
         assert_eq!(all, MOST_BYTES);
     }
