@@ -376,7 +376,11 @@ fn lay_out(root: &Path) {
     }
     append(&root.join("etc/passwd"), "otpd:x:60999:60999::/nonexistent:/usr/sbin/nologin\n");
     append(&root.join("etc/passwd"), "otpd-mail:x:60997:60997::/nonexistent:/usr/sbin/nologin\n");
-    append(&root.join("etc/group"), "otpd:x:60999:\notpd-mail:x:60997:\notpadmin:x:60998:\n");
+    append(&root.join("etc/passwd"), "otpd-web:x:60996:60996::/nonexistent:/usr/sbin/nologin\n");
+    append(
+        &root.join("etc/group"),
+        "otpd:x:60999:\notpd-mail:x:60997:\notpd-web:x:60996:\notpadmin:x:60998:\n",
+    );
     fs::write(
         root.join("etc/sudoers"),
         "Defaults env_reset, timestamp_timeout=0, passwd_tries=1, !lecture\nALL ALL=(ALL) ALL\n",
