@@ -85,7 +85,7 @@ impl Page {
         wait("a question to otpd", || {
             // Beside the connection and its watch.
             let pid = self.logins().first().copied();
-            let sockets = pid.map(|pid| sockets(pid)).unwrap_or_default();
+            let sockets = pid.map(sockets).unwrap_or_default();
             sockets == 3 && self.system_call() == Some(libc::SYS_poll)
         });
     }
