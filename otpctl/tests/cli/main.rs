@@ -41,6 +41,7 @@ mod resync;
 #[cfg(test)]
 mod screen;
 #[cfg(test)]
+mod sign_ins;
 mod support;
 #[cfg(test)]
 mod text;
