@@ -42,6 +42,7 @@ mod resync;
 mod screen;
 #[cfg(test)]
 mod sign_ins;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod text;
