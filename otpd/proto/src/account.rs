@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::Secret;
 
 mod email;
+mod sign_in;
 
 pub use email::ADD_EMAIL;
 pub use email::AddEmailParameters;
@@ -20,6 +21,14 @@ pub use email::Emails;
 pub use email::EmailsParameters;
 pub use email::REMOVE_EMAIL;
 pub use email::RemoveEmailParameters;
+pub use sign_in::END_SIGN_INS;
+pub use sign_in::EndSignInsParameters;
+pub use sign_in::SIGN_INS;
+pub use sign_in::Scope;
+pub use sign_in::SignIn;
+pub use sign_in::SignIns;
+pub use sign_in::SignInsEnded;
+pub use sign_in::SignInsParameters;
 
 /// The interface's name.
 pub const INTERFACE: &str = "org.otpd.Account";
@@ -142,6 +151,9 @@ pub struct Status {
     /// After a login by a recovery code, until a new device is proven: until then changes need no code, Unix seconds.
     #[serde(default)]
     pub rebind_until: Option<i64>,
+    /// In how many places the account is signed in on the web.
+    #[serde(default)]
+    pub sign_ins: u32,
     /// Secure emails.
     #[serde(default)]
     pub emails: Vec<Email>,

@@ -16,6 +16,8 @@ pub mod message;
 pub mod offline;
 mod secret;
 pub mod service;
+pub mod session;
+pub mod web;
 
 pub use secret::Secret;
 
@@ -30,3 +32,9 @@ pub const ACCOUNT_SOCKET: &str = "account.sock";
 
 /// The socket of `otpd-mail`, which belongs to it, mode 0600.
 pub const MAIL_SOCKET: &str = "mail.sock";
+
+/// The socket of `otpd-web`, which belongs to it, mode 0600.
+pub const WEB_SOCKET: &str = "web.sock";
+
+/// The socket on which each connection of `otpd-web` gets an `otpd-login`, mode 0600.
+pub const SESSION_SOCKET: &str = "session.sock";

@@ -1,5 +1,7 @@
 //! `org.otpd.Login`: what a PAM module asks while somebody logs in.
 
+pub mod ticket;
+
 use serde::Deserialize;
 use serde::Serialize;
 

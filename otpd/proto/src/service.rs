@@ -13,6 +13,8 @@ pub const DESCRIPTIONS: &[(&str, &str)] = &[
     (crate::account::INTERFACE, include_str!("interface/org.otpd.Account.varlink")),
     (crate::admin::INTERFACE, include_str!("interface/org.otpd.Admin.varlink")),
     (crate::mail::INTERFACE, include_str!("interface/org.otpd.Mail.varlink")),
+    (crate::web::INTERFACE, include_str!("interface/org.otpd.Web.varlink")),
+    (crate::session::INTERFACE, include_str!("interface/org.otpd.Session.varlink")),
     (crate::offline::INTERFACE, include_str!("interface/org.otpd.Offline.varlink")),
 ];
 

@@ -14,9 +14,12 @@ use otpd_proto::Secret;
 use otpd_proto::account;
 use otpd_proto::admin;
 use otpd_proto::login;
+use otpd_proto::login::ticket;
 use otpd_proto::mail;
 use otpd_proto::offline;
 use otpd_proto::service;
+use otpd_proto::session;
+use otpd_proto::web;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -149,6 +152,9 @@ fn the_login_interface_is_its_types() {
     let parameters = keys(&login::LoginParameters { login: login.clone() });
     let answer =
         login::AnswerParameters { login: login.clone(), answer: secret(), given: login::Given::Tail };
+    let issue = ticket::IssueTicketParameters { login: login.clone(), agent: Some(text()) };
+    let renew = ticket::RenewTicketParameters { login: login.clone(), ticket: secret() };
+    let ticket = keys(&ticket::Ticket { ticket: secret(), expires: 1 });
     check(
         login::INTERFACE,
         &[
@@ -161,6 +167,11 @@ fn the_login_interface_is_its_types() {
             ("Account)", step.clone()),
             ("Answer(", keys(&answer)),
             ("Answer)", step),
+            ("IssueTicket(", keys(&issue)),
+            ("IssueTicket)", ticket.clone()),
+            ("RenewTicket(", keys(&renew)),
+            ("RenewTicket)", ticket),
+            ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
         ],
     );
@@ -181,6 +192,7 @@ fn the_account_interface_is_its_types() {
         rebind_until: Some(1),
         emails: vec![],
         mail_problem: Some(text()),
+        sign_ins: 1,
         news: vec![],
         now: 1,
         clock_synchronised: Some(true),
@@ -197,6 +209,18 @@ fn the_account_interface_is_its_types() {
     };
     let email =
         account::Email { id: 1, address: text(), state: text(), added: 1, recovers: Some(1), until: Some(1) };
+    let sign_in = account::SignIn {
+        id: 1,
+        scope: account::Scope::Visit,
+        host: Some(text()),
+        current: false,
+        issued: 1,
+        seen: 1,
+        expires: 1,
+        address: Some(text()),
+        agent: Some(text()),
+        device: Some(text()),
+    };
     let add = account::AddEmailParameters { user: None, address: text(), language: None, code: None };
     let remove = account::RemoveEmailParameters { user: None, email: text(), code: None };
     let begun = account::Begun { device: 1, name: text(), key: secret(), uri: secret(), expires: 1 };
@@ -244,6 +268,11 @@ fn the_account_interface_is_its_types() {
             ("ConfirmEmail)", keys(&account::EmailConfirmed { email: email.clone() })),
             ("RemoveEmail(", keys(&remove)),
             ("RemoveEmail)", keys(&account::EmailRemoved { email: email.clone(), remaining: 1 })),
+            ("SignIn", keys(&sign_in)),
+            ("SignIns(", keys(&account::SignInsParameters::default())),
+            ("SignIns)", keys(&account::SignIns { sign_ins: vec![] })),
+            ("EndSignIns(", keys(&account::EndSignInsParameters::default())),
+            ("EndSignIns)", keys(&account::SignInsEnded { ended: 1 })),
             ("NewCodes(", keys(&account::ProofParameters::default())),
             ("NewCodes)", keys(&account::RecoveryCodes { codes: vec![] })),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
@@ -452,6 +481,76 @@ fn the_mail_interface_is_its_types() {
             ("Done)", keys(&mail::Settled {})),
             ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
             ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
+
+#[test]
+fn the_web_interface_is_its_types() {
+    let who = web::WhoParameters { ticket: secret(), address: Some(text()) };
+    let holder = web::Holder {
+        user: text(),
+        admin: false,
+        protected: true,
+        device: Some(text()),
+        rebind_until: Some(1),
+        issued: 1,
+        expires: 1,
+        password_until: Some(1),
+        code_until: Some(1),
+    };
+    let run = web::AsParameters { ticket: secret(), address: None, method: text(), parameters: () };
+    let visit =
+        web::VisitParameters { word: secret(), host: text(), address: Some(text()), agent: Some(text()) };
+    let asked = web::CheckParameters { ticket: secret(), host: text(), address: Some(text()) };
+    check(
+        web::INTERFACE,
+        &[
+            ("Who(", keys(&who)),
+            ("Who)", keys(&holder)),
+            ("As(", keys(&run)),
+            ("As)", keys(&web::Done { parameters: () })),
+            ("SignOut(", keys(&web::SignOutParameters { ticket: secret() })),
+            ("SignOut)", keys(&web::SignedOut {})),
+            ("HandOff(", keys(&web::HandOffParameters { ticket: secret(), host: text() })),
+            ("HandOff)", keys(&web::HandedOff { word: secret() })),
+            ("Visit(", keys(&visit)),
+            ("Visit)", keys(&web::Visit { ticket: secret(), expires: 1 })),
+            ("Check(", keys(&asked)),
+            ("Check)", keys(&web::Visitor { user: text(), groups: vec![] })),
+            ("Refused", keys(&service::Refused { reason: text(), say: text(), until: Some(1) })),
+            ("Unavailable", keys(&service::Unavailable { say: text() })),
+        ],
+    );
+}
+
+#[test]
+fn the_session_interface_is_its_types() {
+    let said = session::Text { style: session::Style::Info, text: text() };
+    let steps = [
+        session::Next::Ask { texts: vec![], prompt: text(), echo: false },
+        session::Next::Done { texts: vec![], user: text(), ticket: secret(), expires: 1 },
+        session::Next::Refuse { texts: vec![], reason: session::Reason::Failed },
+    ];
+    let step_keys: BTreeSet<String> = steps.iter().flat_map(keys).collect();
+    let [step, ..] = steps;
+    let step = keys(&session::Step { step });
+    let open = session::OpenParameters {
+        user: text(),
+        password: secret(),
+        address: Some(text()),
+        agent: Some(text()),
+        renew: Some(secret()),
+    };
+    check(
+        session::INTERFACE,
+        &[
+            ("Text", keys(&said)),
+            ("Step", step_keys),
+            ("Open(", keys(&open)),
+            ("Open)", step.clone()),
+            ("Answer(", keys(&session::AnswerParameters { answer: secret() })),
+            ("Answer)", step),
         ],
     );
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpd_core::account::Account;
+use otpd_core::account::Admission;
 use otpd_core::account::NewDevice;
 use otpd_core::chain::ChainKey;
 use otpd_core::device::DeviceId;
@@ -36,6 +37,7 @@ use otpd_core::waiting::Waiting;
 mod copies;
 mod log;
 mod mail;
+mod tickets;
 
 use super::Sqlite;
 use super::memory::Memory;
@@ -49,6 +51,11 @@ use log::the_log_is_whole_whatever_was_recorded_and_removed;
 use mail::a_mail_that_is_given_up_leaves_nothing_but_its_end;
 use mail::a_mail_waits_until_a_server_has_it;
 use mail::codes_go_before_notices_and_of_notices_only_so_many_wait;
+use tickets::a_renewed_ticket_has_another_mark_and_keeps_its_visits;
+use tickets::a_ticket_is_known_by_its_mark_until_it_ends;
+use tickets::all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits;
+use tickets::of_too_many_tickets_the_oldest_goes;
+use tickets::what_was_over_or_not_used_is_swept_a_few_at_a_time;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -95,6 +102,11 @@ contract!(
     a_mail_waits_until_a_server_has_it,
     codes_go_before_notices_and_of_notices_only_so_many_wait,
     a_mail_that_is_given_up_leaves_nothing_but_its_end,
+    a_ticket_is_known_by_its_mark_until_it_ends,
+    a_renewed_ticket_has_another_mark_and_keeps_its_visits,
+    all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits,
+    of_too_many_tickets_the_oldest_goes,
+    what_was_over_or_not_used_is_swept_a_few_at_a_time,
 );
 
 pub(super) fn open(directory: &std::path::Path) -> Sqlite {
@@ -174,6 +186,7 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         account.recovery = Sheet::new([Mark([1; 16]), Mark([2; 16])]);
         let _ = account.recover(Mark([2; 16]), NOW);
         account.enrolment = Some(Waiting::begin(Mark([3; 16]), NOW));
+        account.admitted = Some(Admission { at: NOW, device: Some("phone".into()) });
         assert!(!account.enrol(Mark([4; 16]), NOW));
         mail::fill(account);
         let new = NewDevice {
@@ -241,11 +254,11 @@ fn an_account_is_given_to_whoever_has_its_name_or_its_uid_now<R: Registry>(regis
         let claims = registry.claims(&to).unwrap();
         let [claim] = &claims[..] else { panic!("{claims:?}") };
         assert!(claim.is_of(&from) && !claim.is_of(&to) && claim.active_devices == 1, "{claim:?}");
-        assert!(registry.adopt(claim, &to, event("adopted", 1)).unwrap());
+        assert!(registry.adopt(claim, &to, event("adopted", 1).into()).unwrap());
         let after = registry.find(&to).unwrap().unwrap();
         assert_eq!((after.id, &after.devices, &after.identity), (before.id, &before.devices, &to));
         assert!(
-            !registry.adopt(claim, &who(3000, "x"), event("adopted", 1)).unwrap(),
+            !registry.adopt(claim, &who(3000, "x"), event("adopted", 1).into()).unwrap(),
             "it has changed since"
         );
     }
@@ -260,7 +273,7 @@ fn an_account_is_not_given_to_somebody_who_has_one<R: Registry>(registry: &Arc<R
     let claims = registry.claims(&who(1001, "alice")).unwrap();
     assert_eq!(claims.len(), 2);
     for claim in &claims {
-        let given = registry.adopt(claim, &who(1001, "alice"), event("alice", 1));
+        let given = registry.adopt(claim, &who(1001, "alice"), event("alice", 1).into());
         assert_eq!(given, Err(RegistryError::Conflict));
     }
     assert_eq!(registry.claims(&who(1000, "alice")).unwrap().len(), 1);
@@ -273,7 +286,7 @@ fn an_account_whose_uid_was_set_free_can_be_given_back<R: Registry>(registry: &A
     registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1).into()).unwrap();
     let claims = registry.claims(&who(1000, "bob")).unwrap();
     assert_eq!(claims.iter().map(|claim| claim.uid).collect::<Vec<_>>(), [None]);
-    assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2)).unwrap());
+    assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2).into()).unwrap());
     assert!(registry.find(&who(1000, "bob")).unwrap().unwrap().is_protected());
 }
 

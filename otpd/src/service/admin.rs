@@ -22,7 +22,7 @@ use otpd_proto::admin as wire;
 use super::Failure;
 use super::Parties;
 use super::Service;
-use super::is_admin;
+use super::administers;
 use super::post::Post;
 use super::prompt;
 use super::proof::Asked;
@@ -73,6 +73,7 @@ impl<R: Registry> Service<R> {
             let mut event = parties.event(now, Kind::Reset, Decision::Accept, Reason::IdentityConflict);
             event.detail = Some("detached what was bound to the name and to the uid".into());
             let mut journal = Journal::from(event);
+            parties.end_others(&mut journal, now);
             if let Some(account) = self.registry.find_by_name(&parties.who().name)? {
                 let post = Post { keys: &self.keys, settings: &parties.settings, now };
                 journal.mails = post.notices(&account, Notice::Reset, &parties.facts(None))?;
@@ -88,6 +89,7 @@ impl<R: Registry> Service<R> {
             post.tell(account, Notice::Reset, &deciding.facts(None), journal)?;
             // Whoever lost everything may have lost the mailbox too, to the same thief.
             account.emails = Emails::default();
+            deciding.end_others(journal, now);
             Ok(wire::WasReset { retired })
         })
     }
@@ -192,7 +194,7 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<Parties, Failure> {
         let mut parties = self.parties(peer, None)?;
-        if parties.role == Role::Owner && is_admin(&parties.settings, &parties.caller) {
+        if parties.role == Role::Owner && administers(peer, &parties.settings, &parties.caller) {
             parties.role = Role::Admin;
         }
         match permit(parties.role, request, State::Protected) {
