@@ -19,8 +19,11 @@ mod new_file;
 mod offline;
 mod otpauth;
 mod output;
+mod pam;
 mod prompt;
 mod qr;
+mod site;
+mod sshd;
 mod when;
 
 use call::Calls;
