@@ -17,6 +17,7 @@ use crate::when::Since;
 
 mod codes;
 mod email;
+pub(crate) mod pam;
 mod resync;
 pub(crate) mod root;
 
@@ -184,6 +185,9 @@ pub(crate) enum Command {
     /// Replace the master key (root)
     #[command(subcommand)]
     Key(Key),
+    /// Which logins ask for a code (root)
+    #[command(subcommand)]
+    Pam(pam::Pam),
     /// Check that everything works, and say what to do if not
     Doctor,
     /// Print a completion script for a shell

@@ -24,6 +24,7 @@ mod prompt;
 mod qr;
 mod site;
 mod sshd;
+mod switch;
 mod when;
 
 use call::Calls;
@@ -51,6 +52,9 @@ fn main() -> ExitCode {
     let could_be_offline = !cli.offline && cli.command.works_offline() && Uid::effective().is_root();
     let done = calls(&cli).and_then(|calls| {
         let session = commands::Session { calls, output: Output::new(cli.json, cli.color) };
+        if !cli.offline {
+            commands::pam::settle_what_is_stale(&session);
+        }
         let done = commands::run(&session, cli.command);
         for remark in session.calls.end() {
             session.output.remark(&format!("otpd: {remark}"))?;

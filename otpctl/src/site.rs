@@ -63,6 +63,11 @@ impl Site {
         crate::sshd::judge::judge(&self.sshd, one_answer)
     }
 
+    /// Whether a service's stacks let in at least one.
+    pub(crate) fn lets_anybody_in(&self, service: &str) -> bool {
+        judge::lets_anybody_in(&self.stacks, &self.modules, service)
+    }
+
     /// Whether the service asks for a password.
     pub(crate) fn asks_for_password(&self, service: &str) -> bool {
         let auth = self.stacks.resolve(service, Phase::Auth);

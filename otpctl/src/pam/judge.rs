@@ -80,6 +80,15 @@ pub(crate) fn judge(stacks: &Stacks, modules: &Modules, service: &str, keys_let_
     found
 }
 
+/// Whether some answers of the modules let somebody in.
+pub(crate) fn lets_anybody_in(stacks: &Stacks, modules: &Modules, service: &str) -> bool {
+    [Phase::Auth, Phase::Account].into_iter().all(|phase| {
+        let stack = stacks.resolve(service, phase);
+        let lets_in = |way: &Way| way.verdict == Answer::SUCCESS;
+        Flow::new(&stack, phase, modules).find(&BTreeSet::new(), lets_in).is_some()
+    })
+}
+
 fn has_code(stack: &Stack) -> bool {
     stack.modules().any(|(_, module)| modules::kind(module) == Kind::Code)
 }

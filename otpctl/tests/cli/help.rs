@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 38] = [
     "bind",
     "confirm",
     "status",
@@ -36,6 +36,11 @@ const COMMANDS: [&str; 33] = [
     "backup",
     "restore",
     "key rotate",
+    "pam enable",
+    "pam disable",
+    "pam status",
+    "pam confirm",
+    "pam settle",
     "doctor",
     "completions",
     "man",
