@@ -339,7 +339,7 @@ pub(crate) const PAGES: &[Page] = &[
         command: "restore",
         arguments: &[],
         examples: &[
-            ("sudo systemctl stop otpd", "first"),
+            ("sudo systemctl stop otpd 'otpd*.socket'", "first"),
             ("sudo otpctl --offline restore /media/usb/otpd", "on a new box"),
             ("sudo otpctl --offline restore otpd --replace", "where there is a registry"),
         ],

@@ -77,7 +77,8 @@ fn calls(cli: &Cli) -> Result<Calls, Failure> {
     let restores = matches!(cli.command, Command::Restore(_));
     match (cli.offline, cli.command.works_offline()) {
         (false, _) if restores => Err(Failure::usage(
-            "a backup is restored while otpd is stopped: systemctl stop otpd; otpctl --offline restore FILE",
+            "a backup is restored while otpd is stopped: systemctl stop otpd 'otpd*.socket'; otpctl --offline \
+             restore FILE",
         )),
         (false, _) => Ok(Calls::new(&cli.runtime_dir)),
         (true, true) => {

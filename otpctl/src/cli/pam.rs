@@ -76,8 +76,11 @@ pub(crate) struct Settle {
     #[arg(value_name = "SERVICE")]
     pub(crate) service: Option<String>,
     /// Stay until it is decided
-    #[arg(long, requires = "service")]
+    #[arg(long, requires = "service", conflicts_with = "at_boot")]
     pub(crate) wait: bool,
+    /// Only take back what is from before the machine was started; ask otpd nothing
+    #[arg(long)]
+    pub(crate) at_boot: bool,
 }
 
 fn wait(text: &str) -> Result<Duration, String> {

@@ -37,8 +37,8 @@ pub(crate) fn pam(session: &Session, typed: Pam) -> Result<Exit, Failure> {
         Pam::Disable(disable) => disable::disable(session, &records, &disable),
         Pam::Status => status::status(session, &records),
         Pam::Confirm(confirm) => keep(session, &records, &confirm),
-        Pam::Settle(Settle { service: Some(name), wait: true }) => guard::wait(session, &records, &name),
-        Pam::Settle(settle) => settle_now(session, &records, settle.service.as_deref()),
+        Pam::Settle(Settle { service: Some(name), wait: true, .. }) => guard::wait(session, &records, &name),
+        Pam::Settle(settle) => settle_now(session, &records, &settle),
     }
 }
 
@@ -62,10 +62,11 @@ fn keep(session: &Session, records: &Records, typed: &Confirm) -> Result<Exit, F
     Ok(Exit::Ok)
 }
 
-fn settle_now(session: &Session, records: &Records, name: Option<&str>) -> Result<Exit, Failure> {
+fn settle_now(session: &Session, records: &Records, typed: &Settle) -> Result<Exit, Failure> {
     let _lock = records.lock()?;
     let mut changes = records.pending()?;
-    changes.retain(|change| name.is_none_or(|name| change.name == name));
+    changes.retain(|change| typed.service.as_ref().is_none_or(|name| change.name == *name));
+    changes.retain(|change| !typed.at_boot || change.boot != crate::switch::boot());
     let (mut kept, mut taken_back, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for change in &changes {
         match settle::settle(records, change)? {
