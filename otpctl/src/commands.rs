@@ -32,6 +32,7 @@ mod prune;
 mod restore;
 mod resync;
 mod status;
+mod test;
 mod verify;
 
 /// What every command needs.
@@ -71,6 +72,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Restore(restore) => restore::restore(session, &restore),
         Command::Key(cli::Key::Rotate(rotate)) => key::rotate(session, &rotate),
         Command::Pam(pam) => pam::pam(session, pam),
+        Command::Test(test) => test::test(session, &test),
         Command::Doctor => doctor::doctor(session),
         Command::Completions { shell } => generate::completions(session, shell),
         Command::Man => generate::manual(session),

@@ -401,6 +401,18 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"kept\": [TEXT], \"taken_back\": [TEXT], \"waiting\": [SERVICE]}",
     },
     Page {
+        command: "test",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl test sshd alice", "with her password and a code"),
+            ("sudo otpctl test sshd alice --from 192.0.2.1", "as if from there"),
+        ],
+        json: "{\"phases\": [{\"phase\", \"lines\": [{\"place\", \"control\", \"module\", \"answer\",\n\
+               \x20\"effect\"}], \"verdict\", \"decided\"}], \"lets_in\"}\n\
+               answer and effect are null where the line was not reached; exits with 1\n\
+               unless it lets in.",
+    },
+    Page {
         command: "doctor",
         arguments: &[],
         examples: &[("sudo otpctl doctor", "all checks"), ("otpctl doctor", "what an ordinary user may see")],

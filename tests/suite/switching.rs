@@ -12,3 +12,5 @@ mod ssh;
 mod stopped;
 #[path = "switching/taken_back.rs"]
 mod taken_back;
+#[path = "switching/tried.rs"]
+mod tried;

@@ -22,16 +22,6 @@ impl Phase {
             _ => return None,
         })
     }
-
-    /// As it stands in the file.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Account => "account",
-            Self::Password => "password",
-            Self::Session => "session",
-        }
-    }
 }
 
 /// One line that says something, with the number of its first physical line, from 1.
@@ -43,6 +33,8 @@ pub(crate) struct Line {
     /// For which phase; none means for all (`@include`).
     pub(crate) phase: Option<Phase>,
     pub(crate) body: Body,
+    /// Its words as written, brackets and all.
+    pub(crate) words: Vec<String>,
 }
 
 /// What a line says.
@@ -96,7 +88,7 @@ pub(crate) fn parse(text: &str) -> Vec<Line> {
         let words = words(&whole);
         if !words.is_empty() {
             let (phase, body) = understand(&words);
-            lines.push(Line { number, height, phase, body });
+            lines.push(Line { number, height, phase, body, words });
         }
     }
     lines

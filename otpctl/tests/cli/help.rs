@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 39] = [
     "bind",
     "confirm",
     "status",
@@ -41,6 +41,7 @@ const COMMANDS: [&str; 38] = [
     "pam status",
     "pam confirm",
     "pam settle",
+    "test",
     "doctor",
     "completions",
     "man",
