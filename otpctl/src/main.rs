@@ -52,7 +52,8 @@ fn main() -> ExitCode {
     let could_be_offline = !cli.offline && cli.command.works_offline() && Uid::effective().is_root();
     let done = calls(&cli).and_then(|calls| {
         let session = commands::Session { calls, output: Output::new(cli.json, cli.color) };
-        if !cli.offline {
+        // Settling does that itself, and at boot asks an otpd that is not there yet for nothing.
+        if !cli.offline && !matches!(cli.command, Command::Pam(cli::pam::Pam::Settle(_))) {
             commands::pam::settle_what_is_stale(&session);
         }
         let done = commands::run(&session, cli.command);

@@ -34,7 +34,9 @@ pub(super) fn arm(change: &Change) -> Result<(), Failure> {
 fn by_systemd(change: &Change) -> bool {
     let Ok(program) = std::env::current_exe() else { return false };
     let mut run = Command::new("systemd-run");
-    run.args(["--quiet", "--collect", "--property=Restart=on-failure", "--property=RestartSec=1"]);
+    // Type=exec: what cannot be started at all is told at once.
+    run.args(["--quiet", "--collect", "--property=Type=exec", "--property=StartLimitIntervalSec=0"]);
+    run.args(["--property=Restart=on-failure", "--property=RestartSec=1"]);
     run.arg(format!("--unit=otpctl-pam-{}-{}", change.name, change.until));
     run.arg("--").arg(program).args(["pam", "settle", "--wait", &change.name]);
     run.stdin(Stdio::null())
