@@ -68,6 +68,7 @@ pub(super) fn wait(session: &Session, records: &Records, name: &str) -> Result<E
     // Fails where systemd has done it already.
     let _ = nix::unistd::setsid();
     session.output.lines(&[READY.into()])?;
+    let mut told = String::new();
     loop {
         let decided = records.lock().and_then(|_lock| match records.find(name)? {
             Some(change) => settle::settle(records, &change),
@@ -85,7 +86,10 @@ pub(super) fn wait(session: &Session, records: &Records, name: &str) -> Result<E
             }
             // A full disk, for one: it is tried until it works.
             Err(failure) => {
-                log("alert", &format!("{name}: cannot be taken back yet: {}", failure.message));
+                if failure.message != told {
+                    log("alert", &format!("{name}: cannot be taken back yet: {}", failure.message));
+                    told = failure.message;
+                }
                 pause();
             }
         }
