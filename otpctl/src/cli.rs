@@ -17,6 +17,7 @@ use crate::when::Since;
 
 mod codes;
 mod email;
+pub(crate) mod pam;
 mod resync;
 pub(crate) mod root;
 mod sign_out;
@@ -193,6 +194,14 @@ pub(crate) enum Command {
     /// Replace the master key (root)
     #[command(subcommand)]
     Key(Key),
+    /// Which logins ask for a code (root)
+    #[command(subcommand)]
+    Pam(pam::Pam),
+    /// Try a service's stack as a user, and tell what each module answers (root)
+    ///
+    /// The real stack is run by the real libpam: it asks for the password and the code, and the code is spent. Nobody is
+    /// logged in by it: it ends after the account phase.
+    Test(Test),
     /// Check that everything works, and say what to do if not
     Doctor,
     /// Print a completion script for a shell
@@ -541,6 +550,18 @@ pub(crate) struct KeyRotate {
     /// registry as well from now on; put it in the old one's place and restart otpd, and the old one does no more
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Which service, such as sshd
+    pub(crate) service: String,
+    /// Who logs in
+    pub(crate) user: String,
+    /// As if from this remote host; as if at the machine if left out
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<String>,
 }
 
 /// What proves that a change is wanted.

@@ -25,6 +25,7 @@ mod import;
 mod key;
 mod mail;
 mod man;
+pub(crate) mod pam;
 mod proof;
 mod protection;
 mod prune;
@@ -32,6 +33,7 @@ mod restore;
 mod resync;
 mod sign_ins;
 mod status;
+mod test;
 mod verify;
 
 /// What every command needs.
@@ -72,6 +74,8 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Backup(backup) => backup::backup(session, &backup),
         Command::Restore(restore) => restore::restore(session, &restore),
         Command::Key(cli::Key::Rotate(rotate)) => key::rotate(session, &rotate),
+        Command::Pam(pam) => pam::pam(session, pam),
+        Command::Test(test) => test::test(session, &test),
         Command::Doctor => doctor::doctor(session),
         Command::Completions { shell } => generate::completions(session, shell),
         Command::Man => generate::manual(session),

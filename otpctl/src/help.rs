@@ -359,7 +359,7 @@ pub(crate) const PAGES: &[Page] = &[
         command: "restore",
         arguments: &[],
         examples: &[
-            ("sudo systemctl stop otpd", "first"),
+            ("sudo systemctl stop otpd 'otpd*.socket'", "first"),
             ("sudo otpctl --offline restore /media/usb/otpd", "on a new box"),
             ("sudo otpctl --offline restore otpd --replace", "where there is a registry"),
         ],
@@ -376,6 +376,61 @@ pub(crate) const PAGES: &[Page] = &[
             ("sudo otpctl key rotate --to new.key", "if systemd passes the key"),
         ],
         json: "{\"key\"}: the file of the new key; null with --to.",
+    },
+    Page {
+        command: "pam enable",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl pam enable sshd --dry-run", "look what would change"),
+            ("sudo otpctl pam enable sshd", "then log in from another terminal"),
+            ("sudo otpctl pam enable sudo su", "more of them"),
+            ("sudo otpctl pam enable --all", "whatever includes common-auth"),
+        ],
+        json: "{\"changes\": [{\"name\", \"files\": [{\"file\", \"added\": [LINE]}]}],\n\
+               \x20\"remarks\": [TEXT], \"backups\": [FILE], \"until\"}\n\
+               until is in Unix seconds, null with --dry-run or if nothing had to change.",
+    },
+    Page {
+        command: "pam disable",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl pam disable sshd", "log in without a code again"),
+            ("sudo otpctl pam disable --all", "everywhere"),
+        ],
+        json: "{\"files\": [{\"file\", \"removed\": [LINE]}], \"backups\": [FILE]}",
+    },
+    Page {
+        command: "pam status",
+        arguments: &[],
+        examples: &[("otpctl pam status", "every service that asks for a password")],
+        json: "{\"services\": [{\"service\", \"asks\", \"verdict\", \"say\"}],\n\
+               \x20\"pending\": [{\"name\", \"until\"}]}\n\
+               verdict is ok, warn or fail, as `otpctl doctor` prints it; pending is what no\n\
+               login has proven yet, until in Unix seconds; only root sees it.",
+    },
+    Page {
+        command: "pam confirm",
+        arguments: &[],
+        examples: &[("sudo otpctl pam confirm sshd", "you have tried it in another way")],
+        json: "{\"kept\": [SERVICE]}",
+    },
+    Page {
+        command: "pam settle",
+        arguments: &[],
+        examples: &[("sudo otpctl pam settle", "decide what can be decided now")],
+        json: "{\"kept\": [TEXT], \"taken_back\": [TEXT], \"waiting\": [SERVICE]}",
+    },
+    Page {
+        command: "test",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl test sshd alice", "with her password and a code"),
+            ("sudo otpctl test sshd alice --from 192.0.2.1", "as if from there"),
+        ],
+        json: "{\"phases\": [{\"phase\", \"lines\": [{\"place\", \"control\", \"module\", \"answer\",\n\
+               \x20\"effect\"}], \"verdict\", \"decided\"}], \"lets_in\"}\n\
+               answer and effect are null where the line was not reached; exits with 1\n\
+               unless it lets in.",
     },
     Page {
         command: "doctor",

@@ -19,8 +19,12 @@ mod new_file;
 mod offline;
 mod otpauth;
 mod output;
+mod pam;
 mod prompt;
 mod qr;
+mod site;
+mod sshd;
+mod switch;
 mod when;
 
 use call::Calls;
@@ -48,6 +52,10 @@ fn main() -> ExitCode {
     let could_be_offline = !cli.offline && cli.command.works_offline() && Uid::effective().is_root();
     let done = calls(&cli).and_then(|calls| {
         let session = commands::Session { calls, output: Output::new(cli.json, cli.color) };
+        // Settling does that itself, and at boot asks an otpd that is not there yet for nothing.
+        if !cli.offline && !matches!(cli.command, Command::Pam(cli::pam::Pam::Settle(_))) {
+            commands::pam::settle_what_is_stale(&session);
+        }
         let done = commands::run(&session, cli.command);
         for remark in session.calls.end() {
             session.output.remark(&format!("otpd: {remark}"))?;
@@ -70,7 +78,8 @@ fn calls(cli: &Cli) -> Result<Calls, Failure> {
     let restores = matches!(cli.command, Command::Restore(_));
     match (cli.offline, cli.command.works_offline()) {
         (false, _) if restores => Err(Failure::usage(
-            "a backup is restored while otpd is stopped: systemctl stop otpd; otpctl --offline restore FILE",
+            "a backup is restored while otpd is stopped: systemctl stop otpd 'otpd*.socket'; otpctl --offline \
+             restore FILE",
         )),
         (false, _) => Ok(Calls::new(&cli.runtime_dir)),
         (true, true) => {

@@ -17,6 +17,10 @@ pub struct Programs {
     pub otpctl: PathBuf,
     /// The PAM module.
     pub pam_otp: PathBuf,
+    /// What runs a stack for `otpctl test`.
+    pub otpd_try: PathBuf,
+    /// What stands in the place of its modules.
+    pub witness: PathBuf,
 }
 
 impl Programs {
@@ -44,6 +48,8 @@ impl Programs {
                     "otpctl",
                     "-p",
                     "pam_otp",
+                    "-p",
+                    "otpd-try",
                 ])
                 .current_dir(workspace)
                 .status()
@@ -56,6 +62,8 @@ impl Programs {
                 otpd_login: target.join("otpd-login"),
                 otpctl: target.join("otpctl"),
                 pam_otp: target.join("libpam_otp.so"),
+                otpd_try: target.join("otpd-try"),
+                witness: target.join("libpam_otp_witness.so"),
             }
         })
     }

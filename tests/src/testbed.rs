@@ -392,6 +392,8 @@ fn lay_out(root: &Path) {
     fs::copy(&programs.otpd_login, root.join("bin/otpd-login")).expect("copied");
     fs::copy(&programs.otpctl, root.join("bin/otpctl")).expect("copied");
     fs::copy(&programs.pam_otp, root.join("lib/pam_otp.so")).expect("copied");
+    fs::copy(&programs.otpd_try, root.join("bin/otpd-try")).expect("copied");
+    fs::copy(&programs.witness, root.join("bin/pam_otp_witness.so")).expect("copied");
     let other = "auth required pam_deny.so\naccount required pam_deny.so\n";
     fs::write(root.join("etc/pam.d/other"), other).expect("written");
 }

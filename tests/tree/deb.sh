@@ -79,7 +79,37 @@ carol' tree_in sh -c 'otpctl accounts --json | grep -o "\"user\": *\"[a-z]*\"" |
 
 # --- guarding ----------------------------------------------------------------
 
-pam_enabled() { alice "$(readme 4 | grep 'pam-auth-update --enable')" && grep -q pam_otp.so "$tree/etc/pam.d/common-auth"; }
+pending() { tree_in otpctl pam status --json | grep -q '"pending":\[{'; }
+# Alice logs in with a code, and it stays.
+switched_on() {
+    alice "$(readme 5 | grep 'pam enable sshd$')" && pending &&
+        [ "$(grep -c pam_otp.so "$tree/etc/pam.d/sshd")" = 2 ] && login accepted alice "$(code alice)" &&
+        eventually not_pending && [ "$(grep -c pam_otp.so "$tree/etc/pam.d/sshd")" = 2 ]
+}
+not_pending() { ! pending; }
+
+# Nobody logs in: the unit that systemd runs for it takes it back, though it was killed once.
+taken_back() {
+    tree_in otpctl pam disable sshd && tree_in otpctl pam enable sshd --within 30s && pending || return
+    tree_in sh -c 'systemctl kill --signal=KILL "otpctl-pam-sshd-*"'
+    local tries
+    for ((tries = 0; tries < 60; tries++)); do
+        pending || break
+        sleep 1
+    done
+    ! grep -q pam_otp "$tree/etc/pam.d/sshd" && login accepted alice
+}
+
+# The machine goes down before anybody has logged in.
+taken_back_at_boot() {
+    tree_in otpctl pam enable sshd && pending && tree_halt
+    tree_boot && eventually not_pending && ! grep -q pam_otp "$tree/etc/pam.d/sshd" && login accepted alice
+}
+
+pam_enabled() {
+    alice "$(readme 5 | grep 'pam enable --all')" && grep -q pam_otp.so "$tree/etc/pam.d/common-auth" &&
+        [ "$(grep -c pam_otp.so "$tree/etc/pam.d/sshd")" = 1 ] && tree_in otpctl pam confirm
+}
 
 # A wrong password is refused before anybody is asked for a code; without a device the password is enough.
 asks_after_the_password() {
@@ -92,15 +122,8 @@ asks_after_the_password() {
 }
 
 set_up_sshd() {
-    readme 5 | sed -n '/^UsePAM/,/^#AuthenticationMethods/p' >"$tree/etc/ssh/sshd_config.d/10-otpd.conf"
-    alice "$(readme 5 | grep '^sudo')"
-}
-
-lines_in_sshd() {
-    local lines
-    lines=$(readme 4)
-    sed -i -e "/^@include common-account/i $(grep '^account.*pam_otp' <<<"$lines")" "$tree/etc/pam.d/sshd"
-    [ "$(grep -c pam_otp.so "$tree/etc/pam.d/sshd")" = 1 ]
+    readme 4 | sed -n '/^UsePAM/,/^#AuthenticationMethods/p' >"$tree/etc/ssh/sshd_config.d/10-otpd.conf"
+    alice "$(readme 4 | grep '^sudo')"
 }
 
 # --- faults ------------------------------------------------------------------
@@ -205,7 +228,7 @@ not_while_needed() {
 }
 
 removed() {
-    tree_in sed -i '/pam_otp/d' /etc/pam.d/sshd && tree_in apt-get remove libpam-otpd otpd &&
+    tree_in otpctl pam disable --all && tree_in apt-get remove libpam-otpd otpd &&
         ! tree_in grep -r --exclude=otpd-web pam_otp /etc/pam.d && ! tree_in sh -c 'pidof otpd || pidof otpd-mail || ls /run/otpd/*.sock' &&
         tree_in test -s /var/lib/otpd/registry.db && login accepted bob && login accepted alice
 }
@@ -236,10 +259,12 @@ test_deb() {
     step "systemd-analyze: verify has nothing to say, security at most 1.5" units_verify
     step "ready: sockets there, user otpd, status for root" ready_as_otpd
     step "README, step 3: two people bind for themselves" two_people
-    step "README, step 5: sshd" set_up_sshd
-    step "README, step 4: pam-auth-update" pam_enabled
+    step "README, step 4: sshd" set_up_sshd
+    step "README, step 5: switched on for sshd, and kept by a login" switched_on
+    step "switched on without a login: taken back" taken_back
+    step "started anew before a login: taken back" taken_back_at_boot
+    step "README, step 5: switched on for all" pam_enabled
     step "asks after the password, and nobody without a device" asks_after_the_password
-    step "README, step 4: the account line for sshd" lines_in_sshd
     step "a login with password and code, once" guards_logins
     step "systemctl reload" reload
     step "stopped: who logs in wakes it" stopped

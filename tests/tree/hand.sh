@@ -29,7 +29,7 @@ run_as_themselves() {
 
 guard_sshd() {
     local lines
-    lines=$(readme 4)
+    lines=$(readme 5)
     sed -i -e "/^@include common-auth/a $(grep '^auth.*pam_otp' <<<"$lines")" \
         -e "/^@include common-account/i $(grep '^account.*pam_otp' <<<"$lines")" "$tree/etc/pam.d/sshd" &&
         printf 'KbdInteractiveAuthentication yes\nPasswordAuthentication no\n' >"$tree/etc/ssh/sshd_config.d/10-otpd.conf" &&
@@ -42,7 +42,7 @@ test_hand() {
     step "boots" tree_boot
     bring_typist
     step "the units start, doctor has no fail" start_the_daemon
-    step "README, step 4 and 5: PAM, sshd" guard_sshd
+    step "README, step 4 and 5: sshd, PAM" guard_sshd
     step "a login with password and code, once" guards_logins
     # Not earlier: where mail works, a first device needs a secure email.
     step "README, step 2: mail" mail_by_smtp

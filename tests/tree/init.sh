@@ -36,7 +36,7 @@ ready_as_otpd() {
 
 guard_sshd() {
     local lines
-    lines=$(readme 4)
+    lines=$(readme 5)
     sed -i -e "/^@include common-auth/a $(grep '^auth.*pam_otp' <<<"$lines")" \
         -e "/^@include common-account/i $(grep '^account.*pam_otp' <<<"$lines")" "$tree/etc/pam.d/sshd" &&
         printf 'KbdInteractiveAuthentication yes\nPasswordAuthentication no\n' >"$tree/etc/ssh/sshd_config.d/10-otpd.conf" &&

@@ -19,7 +19,9 @@ use crate::failure::Failure;
 use crate::output::line::Line;
 use crate::output::line::Tone;
 use crate::output::line::wrap;
+use crate::site::Site;
 
+mod stacks;
 mod ways_back;
 
 /// Runs every check; fails if one does.
@@ -34,6 +36,7 @@ pub(crate) fn doctor(session: &Session) -> Result<Exit, Failure> {
     let answers = answer.verdict != FAIL;
     checks.push(answer);
     checks.push(check_stacks(Path::new(STACKS)));
+    checks.extend(stacks::checks(&Site::of_this_machine()));
     checks.extend(ways_back::checks(Path::new(STACKS)));
     if answers {
         checks.extend(ask_daemon(session));
@@ -98,7 +101,7 @@ fn check_socket(directory: &Path, name: &str, access: Access) -> Check {
     }
 }
 
-/// Which services ask for codes at all. A stack that merely looks right is not looked into.
+/// Which files name our module at all; `stacks` walks what they make up.
 fn check_stacks(directory: &Path) -> Check {
     let name = "PAM";
     let entries = match std::fs::read_dir(directory) {

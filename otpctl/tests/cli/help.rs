@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 35] = [
+const COMMANDS: [&str; 41] = [
     "bind",
     "confirm",
     "status",
@@ -38,6 +38,12 @@ const COMMANDS: [&str; 35] = [
     "backup",
     "restore",
     "key rotate",
+    "pam enable",
+    "pam disable",
+    "pam status",
+    "pam confirm",
+    "pam settle",
+    "test",
     "doctor",
     "completions",
     "man",

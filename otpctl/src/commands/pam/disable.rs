@@ -1,0 +1,109 @@
+//! `pam disable`: takes our lines out. Nobody is locked out by that, unless a jump counted on them: then it is refused.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::Session;
+use super::diff;
+use crate::cli::pam::Disable;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::line::Line;
+use crate::pam::edit;
+use crate::pam::judge::Weight;
+use crate::site::Site;
+use crate::switch::EVERYTHING;
+use crate::switch::FileChange;
+use crate::switch::Records;
+use crate::switch::file;
+use crate::switch::profile;
+use crate::switch::profile::Switch;
+use crate::when::Clock;
+
+/// Disables what was named.
+pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> Result<Exit, Failure> {
+    let site = Site::of_this_machine();
+    let services = if typed.all { site.stacks.services() } else { typed.services.clone() };
+    let has_profile = typed.all && profile::is_there();
+    let mut files = Vec::new();
+    for service in services.iter().map(|service| service.to_ascii_lowercase()) {
+        // pam-auth-update writes these itself.
+        if !(has_profile && service.starts_with("common-")) {
+            files.extend(change(&site, &service, typed.all)?);
+        }
+    }
+    if !session.output.is_json() {
+        let shown = files.iter().flat_map(|changed| {
+            diff::lines(&changed.file, changed.before.as_deref().unwrap_or_default(), &changed.after)
+        });
+        session.output.lines(&shown.collect::<Vec<_>>())?;
+    }
+    let mut backups = Vec::new();
+    if !typed.dry_run {
+        let _lock = records.lock()?;
+        let names = if typed.all { vec![EVERYTHING.to_owned()] } else { services.clone() };
+        let stamp = Clock::read().full(Clock::read().now()).replace(' ', "T");
+        backups = records.keep_copies(&files, &stamp)?;
+        if has_profile {
+            profile::switch(Switch::Off, None)?;
+        }
+        for changed in &files {
+            file::replace(&changed.file, &changed.after)?;
+        }
+        for pending in
+            records.pending()?.into_iter().filter(|pending| typed.all || names.contains(&pending.name))
+        {
+            records.end(&pending.name, &format!("{}: disabled by root.", pending.name))?;
+        }
+    }
+    report(session, &files, &backups, typed.dry_run)
+}
+
+fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<FileChange>, Failure> {
+    let refused =
+        |say: String| Failure::new(Exit::Refused, "no_place", format!("nothing was changed: {say}"));
+    let Some((path, before)) = site.stacks.read(service).filter(|_| !service.contains('/')) else {
+        return Err(refused(format!("there is no stack {service} in /etc/pam.d")));
+    };
+    let after = edit::unguarded(&before);
+    if after == before {
+        let included = site.judge(service).asks && !is_one_of_many;
+        let say = format!(
+            "{service} asks because of a file that it includes. For all that include it: otpctl pam disable --all"
+        );
+        return if included { Err(refused(say)) } else { Ok(None) };
+    }
+    let file = site.stacks.own_file(service);
+    let then = site.with(site.stacks.imagine(&file, &after));
+    if !then.lets_anybody_in(service) && site.judge(service).weight() != Some(Weight::LocksOut) {
+        let say = format!(
+            "without our lines nobody would get in through {service}: a control in {} counts on them",
+            path.display()
+        );
+        return Err(refused(say));
+    }
+    Ok(Some(FileChange { file, before: Some(before), after, added: Vec::new() }))
+}
+
+fn report(
+    session: &Session,
+    files: &[FileChange],
+    backups: &[PathBuf],
+    is_dry: bool,
+) -> Result<Exit, Failure> {
+    let removed =
+        |changed: &FileChange| diff::added(&changed.after, changed.before.as_deref().unwrap_or_default());
+    let list: Vec<_> =
+        files.iter().map(|changed| json!({ "file": changed.file, "removed": removed(changed) })).collect();
+    session.output.result(&json!({ "files": list, "backups": backups }), || {
+        if files.is_empty() {
+            return vec!["No line of ours is there.".into()];
+        }
+        let kept =
+            backups.iter().map(|path| Line::from(format!("What it was is kept in {}.", path.display())));
+        let said = if is_dry { None } else { Some("No code is asked for there any more.".into()) };
+        kept.chain(said).collect()
+    })?;
+    Ok(Exit::Ok)
+}

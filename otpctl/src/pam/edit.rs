@@ -1,0 +1,192 @@
+//! Our lines in a service's file: where they go, and how they are taken out again.
+
+use super::judge::Weight;
+use super::judge::judge;
+use super::line;
+use super::line::Body;
+use super::line::Line;
+use super::line::Phase;
+use super::modules;
+use super::modules::Kind;
+use super::modules::Modules;
+use super::stack::Stacks;
+
+/// What the lines say, as they stand in the file.
+pub(crate) const AUTH_LINE: &str = "auth       required     pam_otp.so";
+pub(crate) const ACCOUNT_LINE: &str = "account    required     pam_otp.so";
+
+/// The service's text with the lines that it lacks: `auth` behind the password, `account` (if `keys_let_in`) in front.
+///
+/// # Errors
+/// Why there is no place for them.
+pub(crate) fn guarded(
+    stacks: &Stacks,
+    modules: &Modules,
+    service: &str,
+    keys_let_in: bool,
+) -> Result<String, String> {
+    let own = stacks.own_file(service);
+    let Some((_, text)) = stacks.read(&service.to_ascii_lowercase()) else {
+        return Err(format!("there is no stack {service} in {}", own.parent().unwrap_or(&own).display()));
+    };
+    let found = judge(stacks, modules, service, keys_let_in);
+    let text = if keys_let_in && !found.guards_account { with_account_line(stacks, &text) } else { text };
+    if found.asks {
+        return Ok(text);
+    }
+    let stacks = stacks.imagine(&own, &text);
+    let candidates = line::parse(&text).into_iter().filter(|line| is_of(line, Phase::Auth));
+    let candidates = candidates.map(|line| insert(&text, below(&line), AUTH_LINE));
+    let mut refused = None;
+    let mut wanting = None;
+    for candidate in candidates {
+        let imagined = stacks.imagine(&own, &candidate);
+        if !is_behind_the_password(&imagined, service) {
+            continue;
+        }
+        let found = judge(&imagined, modules, service, keys_let_in);
+        match found.weight() {
+            None | Some(Weight::Note) => return Ok(candidate),
+            Some(Weight::Warn) => wanting = wanting.or(Some(candidate)),
+            Some(_) => {
+                refused = refused.or_else(|| found.findings.into_iter().max_by_key(|finding| finding.weight));
+            }
+        }
+    }
+    let why = || match refused {
+        Some(finding) => format!("there is no place for pam_otp.so in {service}: {}", finding.say),
+        None => format!("no line of {service} asks for a password that pam_otp.so could stand behind"),
+    };
+    wanting.ok_or_else(why)
+}
+
+/// The text without lines of ours, of whatever control and options.
+pub(crate) fn unguarded(text: &str) -> String {
+    let ours = line::parse(text).into_iter().filter(|line| match &line.body {
+        Body::Module(module) => module.name() == "pam_otp.so",
+        _ => false,
+    });
+    let gone: Vec<usize> = ours.flat_map(|line| line.number..below(&line)).collect();
+    let kept = text.split_inclusive('\n').zip(1_usize..).filter(|(_, number)| !gone.contains(number));
+    kept.map(|(line, _)| line).collect()
+}
+
+/// The text without the very lines that were added, and how many of them were found.
+pub(crate) fn without(text: &str, added: &[String]) -> (String, usize) {
+    let mut left: Vec<&str> = added.iter().map(String::as_str).collect();
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        match left.iter().position(|wanted| *wanted == line.trim_end_matches('\n')) {
+            Some(at) => drop(left.swap_remove(at)),
+            None => kept.push_str(line),
+        }
+    }
+    (kept, added.len().saturating_sub(left.len()))
+}
+
+/// In front of the first line that has to do with accounts.
+fn with_account_line(stacks: &Stacks, text: &str) -> String {
+    let lines = line::parse(text);
+    let first = lines.iter().find(|line| match (&line.body, line.phase) {
+        (_, Some(phase)) => phase == Phase::Account,
+        (Body::Include(name), None) => stacks.names_phase(name, Phase::Account),
+        _ => false,
+    });
+    match first {
+        Some(line) => insert(text, line.number, ACCOUNT_LINE),
+        None => insert(text, usize::MAX, ACCOUNT_LINE),
+    }
+}
+
+fn is_of(line: &Line, phase: Phase) -> bool {
+    line.phase.is_none_or(|found| found == phase)
+}
+
+fn is_behind_the_password(stacks: &Stacks, service: &str) -> bool {
+    let stack = stacks.resolve(service, Phase::Auth);
+    let kinds: Vec<Kind> = stack.modules().map(|(_, module)| modules::kind(module)).collect();
+    let code = kinds.iter().position(|kind| *kind == Kind::Code);
+    let password = kinds.iter().rposition(|kind| *kind == Kind::Password);
+    password.is_some() && password < code
+}
+
+/// The number of the physical line below.
+fn below(line: &Line) -> usize {
+    line.number.saturating_add(line.height)
+}
+
+/// The text with a line that has this number then, or the last.
+fn insert(text: &str, number: usize, line: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.insert(number.saturating_sub(1).min(lines.len()), line);
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+    const COMMON_ACCOUNT: &str = "account [success=1 new_authtok_reqd=done default=ignore] pam_unix.so\n\
+                                  account requisite pam_deny.so\naccount required pam_permit.so\n";
+
+    fn stacks(name: &str, text: &str) -> Stacks {
+        let files = [("common-auth", COMMON_AUTH), ("common-account", COMMON_ACCOUNT), (name, text)];
+        files.iter().fold(Stacks::in_directories(&[Path::new("/p")]), |stacks, (name, text)| {
+            stacks.imagine(&Path::new("/p").join(name), text)
+        })
+    }
+
+    fn guard(name: &str, text: &str, keys: bool) -> Result<String, String> {
+        guarded(&stacks(name, text), &Modules::complete(), name, keys)
+    }
+
+    #[test]
+    fn debians_sshd_gets_the_lines_of_the_manual() {
+        let before = "# Standard Un*x authentication.\n@include common-auth\n\naccount required pam_nologin.so\n@include common-account\n";
+        let after = "# Standard Un*x authentication.\n@include common-auth\nauth       required     pam_otp.so\n\n\
+                     account    required     pam_otp.so\naccount required pam_nologin.so\n@include common-account\n";
+        assert_eq!(guard("sshd", before, true).unwrap(), after);
+        assert_eq!(guard("sshd", after, true).unwrap(), after, "nothing is lacking");
+        assert_eq!(unguarded(after), before);
+        let added = [AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()];
+        assert_eq!(without(after, &added), (before.to_owned(), 2));
+    }
+
+    #[test]
+    fn without_common_files_the_line_stands_behind_everything_that_jumps_over_it() {
+        let text = format!(
+            "auth optional pam_faildelay.so\n{COMMON_AUTH}auth optional pam_group.so\n@include common-account\n"
+        );
+        let found = guard("login", &text, false).unwrap();
+        assert_eq!(found.lines().position(|line| line == AUTH_LINE), Some(3), "{found}");
+        assert!(!found.contains(ACCOUNT_LINE));
+    }
+
+    #[test]
+    fn a_stack_without_a_safe_place_is_refused_with_the_reason() {
+        let text = "auth sufficient pam_unix.so\nauth required pam_deny.so\naccount required pam_unix.so\n";
+        let why = guard("x", text, false).unwrap_err();
+        assert!(why.contains("pam_unix.so (x:1) answers success"), "{why}");
+        let why = guard("x", "auth required pam_permit.so\n", false).unwrap_err();
+        assert!(why.contains("asks for a password"), "{why}");
+        assert!(guard("x", "", false).is_err());
+        let nowhere = guarded(&stacks("x", ""), &Modules::complete(), "nowhere", false).unwrap_err();
+        assert!(nowhere.contains("no stack nowhere"), "{nowhere}");
+    }
+
+    #[test]
+    fn a_substack_where_no_better_place_is_gets_the_line_behind_it() {
+        let sub = "auth substack common-auth\naccount include common-account\n";
+        assert_eq!(guard("x", sub, false).unwrap().lines().nth(1), Some(AUTH_LINE));
+    }
+
+    #[test]
+    fn lines_that_somebody_changed_are_left() {
+        let text = format!("@include common-auth\n{AUTH_LINE} debug\n{ACCOUNT_LINE}\n");
+        let (left, found) = without(&text, &[AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()]);
+        assert_eq!((left, found), (format!("@include common-auth\n{AUTH_LINE} debug\n"), 1));
+    }
+}

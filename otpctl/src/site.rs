@@ -1,0 +1,78 @@
+//! This machine's logins: its PAM stacks, modules and sshd, judged together.
+
+use std::path::Path;
+
+use crate::pam::judge;
+use crate::pam::judge::Judgement;
+use crate::pam::line::Phase;
+use crate::pam::modules;
+use crate::pam::modules::Kind;
+use crate::pam::modules::Modules;
+use crate::pam::stack::Stacks;
+use crate::sshd::config::Config;
+use crate::sshd::config::For;
+use crate::sshd::judge::Ways;
+
+/// What decides over logins.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) stacks: Stacks,
+    pub(crate) modules: Modules,
+    sshd: Config,
+}
+
+impl Site {
+    /// That of this machine.
+    pub(crate) fn of_this_machine() -> Self {
+        Self::new(Stacks::of_this_machine(), Modules::of_this_machine(), Path::new(SSHD_CONFIG))
+    }
+
+    pub(crate) fn new(stacks: Stacks, modules: Modules, sshd_config: &Path) -> Self {
+        Self { stacks, modules, sshd: Config::read(sshd_config) }
+    }
+
+    /// The same with other stacks.
+    pub(crate) fn with(&self, stacks: Stacks) -> Self {
+        Self { stacks, ..self.clone() }
+    }
+
+    /// Whether it is sshd's service, which lets in by key without asking anybody.
+    pub(crate) fn is_sshd(&self, service: &str) -> bool {
+        service == self.sshd.value("pamservicename", For::Everybody).unwrap_or("sshd")
+    }
+
+    /// Judges the stacks of a service.
+    pub(crate) fn judge(&self, service: &str) -> Judgement {
+        let keys_let_in = self.is_sshd(service) && (!self.has_sshd() || self.ways(service).keys_let_in);
+        judge::judge(&self.stacks, &self.modules, service, keys_let_in)
+    }
+
+    /// Whether there is an sshd to look at.
+    pub(crate) fn has_sshd(&self) -> bool {
+        !self.sshd.is_empty()
+    }
+
+    /// Judges sshd in front of a service.
+    pub(crate) fn ways(&self, service: &str) -> Ways {
+        let auth = self.stacks.resolve(service, Phase::Auth);
+        let splits = |module: &crate::pam::line::Module| {
+            modules::kind(module) == Kind::Splits
+                || (modules::kind(module) == Kind::Code && module.has("forward_pass"))
+        };
+        let one_answer = auth.modules().any(|(_, module)| splits(module));
+        crate::sshd::judge::judge(&self.sshd, one_answer)
+    }
+
+    /// Whether a service's stacks let in at least one.
+    pub(crate) fn lets_anybody_in(&self, service: &str) -> bool {
+        judge::lets_anybody_in(&self.stacks, &self.modules, service)
+    }
+
+    /// Whether the service asks for a password.
+    pub(crate) fn asks_for_password(&self, service: &str) -> bool {
+        let auth = self.stacks.resolve(service, Phase::Auth);
+        auth.modules().any(|(_, module)| modules::kind(module) == Kind::Password)
+    }
+}
+
+const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";

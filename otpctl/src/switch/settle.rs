@@ -1,0 +1,107 @@
+//! Decides about a change that is written down: a login has proven it, or its time is over, or the machine was started
+//! anew meanwhile. Whoever decides holds the lock, and can be killed at any instant: the record goes last.
+
+use otpd_proto::admin;
+use otpd_proto::admin::Audit;
+use otpd_proto::admin::AuditParameters;
+
+use super::Change;
+use super::Records;
+use super::boot;
+use super::file;
+use super::file::Undone;
+use super::profile;
+use super::profile::Switch;
+use super::uptime;
+use crate::call::Calls;
+use crate::failure::Failure;
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Nothing yet.
+    Waiting,
+    /// It stays; why, a sentence.
+    Kept(String),
+    /// It is taken back; why and how, a sentence.
+    TakenBack(String),
+}
+
+/// Whether nobody can be waiting for it any more.
+pub(crate) fn is_stale(change: &Change) -> bool {
+    change.boot != boot() || uptime().as_secs() >= change.until
+}
+
+/// Looks for a proof, and at the time.
+///
+/// # Errors
+/// A file could not be changed: try again.
+pub(crate) fn settle(records: &Records, change: &Change) -> Result<Decision, Failure> {
+    // What was not proven before the machine went down stays unproven: nobody could log in to it since.
+    if change.boot == boot()
+        && let Some(proof) = proof(change)
+    {
+        records.end(&change.name, &proof)?;
+        return Ok(Decision::Kept(proof));
+    }
+    if !is_stale(change) {
+        return Ok(Decision::Waiting);
+    }
+    let why = if change.boot == boot() {
+        "no login with a code came in time"
+    } else {
+        "the machine was started anew before a login came"
+    };
+    take_back(records, change, why).map(Decision::TakenBack)
+}
+
+/// Makes the files what they were.
+///
+/// # Errors
+/// A file could not be changed.
+pub(crate) fn take_back(records: &Records, change: &Change, why: &str) -> Result<String, Failure> {
+    if change.profile {
+        profile::switch(Switch::Off, None)?;
+    }
+    let mut say = format!("{}: taken back, {why}.", change.name);
+    for changed in &change.files {
+        let at = changed.file.display();
+        match file::undo(changed)? {
+            Undone::Whole => {}
+            Undone::LinesOnly => {
+                say.push_str(&format!(" {at} was edited meanwhile, so only our lines were taken out."))
+            }
+            Undone::Left => {
+                say.push_str(&format!(" {at} was edited meanwhile: look at the lines with pam_otp.so there."))
+            }
+        }
+    }
+    records.end(&change.name, &say)?;
+    Ok(say)
+}
+
+/// A login with a code through one of the services since. otpd not answering is no proof.
+fn proof(change: &Change) -> Option<String> {
+    let calls = Calls::new(&change.runtime_dir);
+    let mut after = change.after_event;
+    loop {
+        let parameters = AuditParameters { after: Some(after), ..AuditParameters::default() };
+        let page: Audit = calls.call(admin::AUDIT, &parameters).ok()?;
+        let proves = |event: &&admin::Event| {
+            event.event == "login"
+                && event.verdict == "accept"
+                && event.service.as_ref().is_some_and(|service| change.proven_by.contains(service))
+        };
+        if let Some(event) = page.events.iter().find(proves) {
+            let service = event.service.as_deref().unwrap_or_default();
+            return Some(format!(
+                "{}: kept, {} has logged in through {service} with a code.",
+                change.name, event.user
+            ));
+        }
+        match page.events.last() {
+            Some(last) if page.more => after = last.id,
+            _ => return None,
+        }
+    }
+}
