@@ -11,6 +11,8 @@ pub struct Programs {
     pub otpd: PathBuf,
     /// The process that delivers mail.
     pub otpd_mail: PathBuf,
+    /// The PAM application behind the web login.
+    pub otpd_login: PathBuf,
     /// The command-line client.
     pub otpctl: PathBuf,
     /// The PAM module.
@@ -37,6 +39,8 @@ impl Programs {
                     "-p",
                     "otpd-mail",
                     "-p",
+                    "otpd-login",
+                    "-p",
                     "otpctl",
                     "-p",
                     "pam_otp",
@@ -49,6 +53,7 @@ impl Programs {
             Self {
                 otpd: target.join("otpd"),
                 otpd_mail: target.join("otpd-mail"),
+                otpd_login: target.join("otpd-login"),
                 otpctl: target.join("otpctl"),
                 pam_otp: target.join("libpam_otp.so"),
             }

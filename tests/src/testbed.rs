@@ -376,7 +376,11 @@ fn lay_out(root: &Path) {
     }
     append(&root.join("etc/passwd"), "otpd:x:60999:60999::/nonexistent:/usr/sbin/nologin\n");
     append(&root.join("etc/passwd"), "otpd-mail:x:60997:60997::/nonexistent:/usr/sbin/nologin\n");
-    append(&root.join("etc/group"), "otpd:x:60999:\notpd-mail:x:60997:\notpadmin:x:60998:\n");
+    append(&root.join("etc/passwd"), "otpd-web:x:60996:60996::/nonexistent:/usr/sbin/nologin\n");
+    append(
+        &root.join("etc/group"),
+        "otpd:x:60999:\notpd-mail:x:60997:\notpd-web:x:60996:\notpadmin:x:60998:\n",
+    );
     fs::write(
         root.join("etc/sudoers"),
         "Defaults env_reset, timestamp_timeout=0, passwd_tries=1, !lecture\nALL ALL=(ALL) ALL\n",
@@ -385,6 +389,7 @@ fn lay_out(root: &Path) {
     fs::set_permissions(root.join("etc/sudoers"), fs::Permissions::from_mode(0o440)).expect("chmod");
     fs::copy(&programs.otpd, root.join("bin/otpd")).expect("copied");
     fs::copy(&programs.otpd_mail, root.join("bin/otpd-mail")).expect("copied");
+    fs::copy(&programs.otpd_login, root.join("bin/otpd-login")).expect("copied");
     fs::copy(&programs.otpctl, root.join("bin/otpctl")).expect("copied");
     fs::copy(&programs.pam_otp, root.join("lib/pam_otp.so")).expect("copied");
     let other = "auth required pam_deny.so\naccount required pam_deny.so\n";

@@ -1,0 +1,6 @@
+//! The login behind the web pages: `otpd-login` with the shipped stacks, on real libpam and the real daemon.
+
+#[path = "web_login/page.rs"]
+mod page;
+#[path = "web_login/refusals.rs"]
+mod refusals;
