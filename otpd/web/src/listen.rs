@@ -29,7 +29,7 @@ pub enum Listener {
     /// With an address.
     Tcp(TcpListener, SocketAddr),
     /// With a path.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener),
 }
 
 impl Door {
@@ -112,7 +112,7 @@ fn open_socket(path: &Path, run_as: &RunAs) -> anyhow::Result<Listener> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).context("chmod")?;
     own(path)?;
     listener.set_nonblocking(true).context("listening")?;
-    Ok(Listener::Unix(listener, path.to_owned()))
+    Ok(Listener::Unix(listener))
 }
 
 #[cfg(test)]

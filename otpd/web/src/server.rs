@@ -77,7 +77,7 @@ impl Server {
                     }
                 }
             }
-            Listener::Unix(listener, path) => {
+            Listener::Unix(listener) => {
                 let listener = UnixListener::from_std(listener)?;
                 loop {
                     let accepted = tokio::select! {
@@ -89,7 +89,6 @@ impl Server {
                         Err(error) => pause(&error).await,
                     }
                 }
-                let _ = std::fs::remove_file(path);
             }
         }
         drop(open);
