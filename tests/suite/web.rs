@@ -3,6 +3,8 @@
 
 #[path = "web/browser.rs"]
 mod browser;
+#[path = "web/chromium.rs"]
+mod chromium;
 #[path = "web/guard.rs"]
 mod guard;
 #[path = "web/protection.rs"]
