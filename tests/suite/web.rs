@@ -7,6 +7,8 @@ mod browser;
 mod chromium;
 #[path = "web/guard.rs"]
 mod guard;
+#[path = "web/network.rs"]
+mod network;
 #[path = "web/protection.rs"]
 mod protection;
 #[path = "web/site.rs"]
