@@ -9,6 +9,8 @@ mod chromium;
 mod guard;
 #[path = "web/network.rs"]
 mod network;
+#[path = "web/password.rs"]
+mod password;
 #[path = "web/protection.rs"]
 mod protection;
 #[path = "web/site.rs"]
