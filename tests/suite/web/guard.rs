@@ -1,10 +1,10 @@
 //! What the page refuses, and what it says when others are away.
 
+use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
-use std::time::Instant;
 
 use otpd_tests::PASSWORD;
 
@@ -110,7 +110,6 @@ fn what_is_too_long_is_refused_and_what_is_not_there_is_not_found() {
 #[test]
 fn whoever_sends_slowly_is_cut_off_and_keeps_nobody_out() {
     let site = Site::with("", "limits = { connections = 8, connections_per_address = 8 }");
-    let began = Instant::now();
     let mut slow: Vec<TcpStream> = (0..6)
         .map(|_| {
             let mut stream = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
@@ -120,13 +119,11 @@ fn whoever_sends_slowly_is_cut_off_and_keeps_nobody_out() {
         .collect();
     assert_eq!(site.browser().go("/sign-in").status, 200, "there is room yet");
     for stream in &mut slow {
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut rest = Vec::new();
-        // It may be told so, or find the connection gone.
-        let _ = stream.read_to_end(&mut rest);
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // It may be told so, or find the connection gone; but it does not wait on.
+        let ended = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert_ne!(ended, Err(ErrorKind::WouldBlock));
     }
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(20), "{took:?}");
     assert_eq!(site.browser().go("/sign-in").status, 200);
 }
 
