@@ -73,9 +73,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let box_name = box_name()?;
     let certificate = match (pair, encrypts) {
         (Some(pair), _) => Some(pair),
-        (None, true) => {
-            Some(Pair::own(&config.state, &otpd_web::hosts::own_names(&box_name, &config.hosts))?)
-        }
+        (None, true) => Some(Pair::own(
+            &config.state,
+            &otpd_web::hosts::own_names(&box_name, &config.hosts),
+            clock::now(),
+        )?),
         (None, false) => None,
     };
     let certificate = certificate.map(tell).transpose()?;

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -70,14 +71,16 @@ impl Pair {
             .with_context(|| format!("{} and {}", section.certificate.display(), section.key.display()))
     }
 
-    /// The one that this box made for itself, now if there is none.
+    /// The one that this box made for itself, now if there is none, or one that is soon over.
     ///
     /// # Errors
     /// The directory cannot be written, or what is there is damaged.
-    pub fn own(state: &Path, names: &[String]) -> anyhow::Result<Self> {
+    pub fn own(state: &Path, names: &[String], now: i64) -> anyhow::Result<Self> {
         let (certificate, key) = (state.join("certificate.pem"), state.join("key.pem"));
-        if !certificate.exists() || !key.exists() {
-            make(&certificate, &key, names).with_context(|| {
+        if !key.exists()
+            || made(&certificate).is_none_or(|at| now.saturating_sub(at) > DAY.saturating_mul(KEPT))
+        {
+            make(&certificate, &key, names, now).with_context(|| {
                 format!(
                     "making a certificate in {}; set tls.certificate and tls.key to use another",
                     state.display()
@@ -119,9 +122,18 @@ impl Pair {
     }
 }
 
-fn make(certificate: &Path, key: &Path, names: &[String]) -> anyhow::Result<()> {
+/// When it was written, Unix seconds.
+fn made(certificate: &Path) -> Option<i64> {
+    std::fs::metadata(certificate).ok().map(|found| found.mtime())
+}
+
+fn make(certificate: &Path, key: &Path, names: &[String], now: i64) -> anyhow::Result<()> {
     let pair = KeyPair::generate()?;
     let mut params = CertificateParams::new(names.to_vec())?;
+    let ((y, m, d), end) =
+        (day(now.saturating_sub(DAY))?, day(now.saturating_add(DAY.saturating_mul(GOOD)))?);
+    params.not_before = rcgen::date_time_ymd(y, m, d);
+    params.not_after = rcgen::date_time_ymd(end.0, end.1, end.2);
     params.distinguished_name = rcgen::DistinguishedName::new();
     params
         .distinguished_name
@@ -129,6 +141,11 @@ fn make(certificate: &Path, key: &Path, names: &[String]) -> anyhow::Result<()> 
     let signed = params.self_signed(&pair)?;
     write_new(key, 0o600, &Zeroizing::new(pair.serialize_pem()))?;
     write_new(certificate, 0o644, &signed.pem())
+}
+
+fn day(at: i64) -> anyhow::Result<(i32, u8, u8)> {
+    let date = jiff::Timestamp::from_second(at)?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    Ok((date.year().into(), u8::try_from(date.month())?, u8::try_from(date.day())?))
 }
 
 fn write_new(path: &Path, mode: u32, text: &str) -> anyhow::Result<()> {
@@ -139,9 +156,16 @@ fn write_new(path: &Path, mode: u32, text: &str) -> anyhow::Result<()> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(|| format!("writing {name}"))
 }
 
+const DAY: i64 = 86_400;
+/// Days that it is good. With more than 825, browsers on Apple's systems refuse it without a way around.
+const GOOD: i64 = 820;
+/// Days after which a start makes another one.
+const KEPT: i64 = 700;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     fn names() -> Vec<String> {
         vec!["nas".into(), "nas.local".into()]
@@ -150,25 +174,36 @@ mod tests {
     #[test]
     fn a_box_makes_its_certificate_once() {
         let state = tempfile::tempdir().unwrap();
-        let first = Pair::own(state.path(), &names()).unwrap();
+        let first = Pair::own(state.path(), &names(), clock::now()).unwrap();
         let print = first.fingerprint();
         assert_eq!(print.len(), 32 * 3 - 1);
-        assert_eq!(Pair::own(state.path(), &names()).unwrap().fingerprint(), print);
+        assert_eq!(Pair::own(state.path(), &names(), clock::now()).unwrap().fingerprint(), print);
         assert!(Certificate::new(first).is_ok());
         std::fs::remove_file(state.path().join("key.pem")).unwrap();
-        assert_ne!(Pair::own(state.path(), &names()).unwrap().fingerprint(), print);
+        assert_ne!(Pair::own(state.path(), &names(), clock::now()).unwrap().fingerprint(), print);
+    }
+
+    #[test]
+    fn a_certificate_of_our_own_is_made_anew_before_it_is_over() {
+        let state = tempfile::tempdir().unwrap();
+        let at = |days: i64| clock::now() + days * DAY;
+        let print = |days| Pair::own(state.path(), &names(), at(days)).unwrap().fingerprint();
+        let first = print(0);
+        assert_eq!(print(KEPT), first);
+        let second = print(KEPT + 1);
+        assert_ne!(second, first);
     }
 
     #[test]
     fn a_key_of_another_certificate_is_refused_and_the_old_one_stays() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let certificate = Certificate::new(Pair::own(one.path(), &names()).unwrap()).unwrap();
+        let certificate = Certificate::new(Pair::own(one.path(), &names(), clock::now()).unwrap()).unwrap();
         let before = certificate.now();
-        let mut mixed = Pair::own(one.path(), &names()).unwrap();
-        mixed.key = Pair::own(other.path(), &names()).unwrap().key;
+        let mut mixed = Pair::own(one.path(), &names(), clock::now()).unwrap();
+        mixed.key = Pair::own(other.path(), &names(), clock::now()).unwrap().key;
         assert!(certificate.replace(mixed).is_err());
         assert!(Arc::ptr_eq(&before, &certificate.now()));
-        certificate.replace(Pair::own(other.path(), &names()).unwrap()).unwrap();
+        certificate.replace(Pair::own(other.path(), &names(), clock::now()).unwrap()).unwrap();
         assert!(!Arc::ptr_eq(&before, &certificate.now()));
     }
 
@@ -176,7 +211,7 @@ mod tests {
     fn a_key_that_everybody_can_read_and_files_without_pem_are_refused() {
         use std::os::unix::fs::PermissionsExt;
         let state = tempfile::tempdir().unwrap();
-        Pair::own(state.path(), &names()).unwrap();
+        Pair::own(state.path(), &names(), clock::now()).unwrap();
         let section = TlsSection {
             certificate: state.path().join("certificate.pem"),
             key: state.path().join("key.pem"),
