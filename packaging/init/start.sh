@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the init scripts of otpd, otpd-mail and otpd-login do, on boxes without systemd. They say NAME and DESC, and what
+# What the init scripts of otpd, otpd-mail, otpd-login and otpd-web do, on boxes without systemd. They say NAME and DESC, and what
 # else the daemon is started with in ARGUMENTS; and source /lib/lsb/init-functions before this.
 
 PATH=/usr/sbin:/usr/bin:/sbin:/bin

@@ -150,6 +150,11 @@ impl Client {
         Self { socket, deadline: Deadline::within(within) }
     }
 
+    /// Gives the calls from now on a deadline of their own: for a connection that waited for a person.
+    pub fn go_on(&mut self, within: Duration) {
+        self.deadline = Deadline::within(within);
+    }
+
     /// Calls `method` and returns its result.
     ///
     /// # Errors
