@@ -123,7 +123,8 @@ impl Browser {
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).expect("a reply");
         self.page = Page::parse(path, &String::from_utf8(reply).expect("UTF-8"));
-        for cookie in self.page.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
+        let lines = self.page.head.lines().filter_map(|line| line.split_once(": "));
+        for (_, cookie) in lines.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
             let (pair, attributes) = cookie.split_once(';').expect("attributes");
             let (name, value) = pair.split_once('=').expect("a value");
             if attributes.contains("Max-Age=0") {

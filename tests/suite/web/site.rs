@@ -28,7 +28,15 @@ impl Site {
 
     /// With these settings of otpd and of otpd-web.
     pub(crate) fn with(otpd: &str, web: &str) -> Self {
-        let bed = Testbed::with(otpd);
+        Self::of(Testbed::with(otpd), |_| web.to_owned())
+    }
+
+    /// With settings of otpd-web that name places in the system.
+    pub(crate) fn before(web: impl FnOnce(&Testbed) -> String) -> Self {
+        Self::of(Testbed::new(), web)
+    }
+
+    fn of(bed: Testbed, web: impl FnOnce(&Testbed) -> String) -> Self {
         for stack in ["otpd-web", "otpd-web-password"] {
             let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pam").join(stack);
             bed.stack(stack, &fs::read_to_string(shipped).unwrap().replace("pam_otp.so", "@otp"));
@@ -40,7 +48,7 @@ impl Site {
         command.arg("--listen");
         let logins = Daemon::start_until(command, &bed.runtime(), "otpd-login: ready");
         let logins = logins.unwrap_or_else(|said| panic!("otpd-login does not start: {said}"));
-        let (web, port) = start(&bed, web);
+        let (web, port) = start(&bed, &web(&bed));
         Self { bed, logins, web, port }
     }
 
