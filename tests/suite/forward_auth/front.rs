@@ -46,19 +46,19 @@ impl Front {
     /// With alice, who has no device.
     pub(crate) fn new(proxy: Proxy) -> Self {
         let port = free_port();
-        let socket = |bed: &Testbed| bed.path("web-http/http.sock");
-        let mut site = Site::before(|bed| {
+        let socket = |system: &Path| system.join("web-http/http.sock");
+        let mut site = Site::prepared("", |system| {
             format!(
-                "listen = [{:?}, \"127.0.0.1:0\"]\n[forward_auth]\nlogin = \"http://127.0.0.1:{port}\"\n\
+                "listen = [\"127.0.0.1:0\", {:?}]\n[forward_auth]\nlogin = \"http://127.0.0.1:{port}\"\n\
                  hosts = [\"http://wiki.localhost:{port}\", \"http://photos.localhost:{port}\"]",
-                socket(bed)
+                socket(system)
             )
         });
         site.bed.user("alice");
         let app = application();
         let directory = site.bed.path("proxy");
         fs::create_dir(&directory).unwrap();
-        let socket = socket(&site.bed).display().to_string();
+        let socket = socket(&site.bed.path("")).display().to_string();
         let (command, ready) = match proxy {
             Proxy::Nginx => (nginx(&site.bed, &directory, &socket, (port, app)), "getrlimit(RLIMIT_NOFILE)"),
             Proxy::Caddy => {

@@ -41,10 +41,14 @@ impl Page {
         Self::with("")
     }
 
-    /// Starts the program that listens.
+    /// Starts the program that listens, with what systemd's unit leaves root of its power.
     pub(crate) fn listen(&mut self) {
-        let mut command = self.bed.command(self.bed.path("bin/otpd-login"));
-        command.arg("--listen");
+        let unit = include_str!("../../../packaging/systemd/otpd-session@.service");
+        let left = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
+        let left = left.to_lowercase().replace("cap_", "+").replace(' ', ",");
+        let mut command = self.bed.command("setpriv");
+        command.args(["--no-new-privs", "--bounding-set", &format!("-all,{left}")]);
+        command.arg(self.bed.path("bin/otpd-login")).arg("--listen");
         let started = Daemon::start_until(command, &self.bed.runtime(), "otpd-login: ready");
         self.listener = Some(started.unwrap_or_else(|said| panic!("otpd-login does not start: {said}")));
     }
@@ -81,7 +85,7 @@ impl Page {
         wait("a question to otpd", || {
             // Beside the connection and its watch.
             let pid = self.logins().first().copied();
-            let sockets = pid.map(|pid| sockets(pid)).unwrap_or_default();
+            let sockets = pid.map(sockets).unwrap_or_default();
             sockets == 3 && self.system_call() == Some(libc::SYS_poll)
         });
     }

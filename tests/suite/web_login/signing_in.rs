@@ -6,6 +6,7 @@ use std::time::Duration;
 use otpd_proto::client::Client;
 use otpd_tests::PASSWORD;
 use otpd_tests::Testbed;
+use otpd_tests::python;
 use serde_json::Value;
 use serde_json::json;
 
@@ -42,6 +43,20 @@ fn the_right_password_and_a_code_give_a_ticket() {
     assert_eq!(holder(&page.bed, ticket(&step)).as_deref(), Some("alice"));
     let event = page.bed.last_event("alice");
     assert_eq!((&event["event"], &event["service"]), (&json!("sign_in"), &json!("otpd-web")), "{event}");
+}
+
+#[test]
+fn another_varlink_client_reads_the_interface_and_logs_in() {
+    let mut page = Page::new();
+    page.bed.user("alice");
+    let phone = page.bed.bind("alice", "phone");
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/introspect_session.py");
+    let socket = format!("unix:{}/{}", otpd_proto::RUNTIME_DIR, otpd_proto::SESSION_SOCKET);
+    let said = page.bed.run(&python(), &[tool, &socket, "alice", PASSWORD, &phone.code(0)]).ok().json();
+    let name = otpd_proto::session::INTERFACE;
+    let file = otpd_proto::service::DESCRIPTIONS.iter().find(|(interface, _)| *interface == name).unwrap().1;
+    assert_eq!(said["described"], file);
+    assert_eq!(holder(&page.bed, ticket(&said["done"])).as_deref(), Some("alice"));
 }
 
 #[test]

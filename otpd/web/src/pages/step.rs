@@ -10,7 +10,6 @@ use otpd_proto::Secret;
 use serde::Deserialize;
 
 use super::Frame;
-use super::Said;
 use super::go;
 use super::show;
 use super::sign_in;
@@ -18,6 +17,7 @@ use crate::app::App;
 use crate::browser::Browser;
 use crate::clock;
 use crate::daemon::Trouble;
+use crate::said::Said;
 
 #[derive(Template)]
 #[template(path = "step.html")]
@@ -32,6 +32,11 @@ struct Page {
 impl Page {
     fn is_bad(&self) -> bool {
         self.said.iter().any(|said| said.is_error)
+    }
+
+    /// What otpd says above its question.
+    fn news(&self, news: &str) -> Said {
+        Said::new(self.f.language, news, false)
     }
 }
 
@@ -62,10 +67,11 @@ pub(crate) async fn get(
 ) -> Result<Response, Trouble> {
     let Some(login) = &browser.login else { return Ok(go("/sign-in")) };
     let f = Frame::new(&app, &browser, None);
+    let language = browser.language;
     let page = app.logins().with(login, clock::monotonic(), |half| Page {
         f,
         user: half.user.clone(),
-        said: Said::all(&half.texts),
+        said: super::said(language, &half.texts),
         asked: Asked::read(&half.prompt, half.echo),
         letters: with.with == "letters",
     });
@@ -81,8 +87,13 @@ pub(crate) async fn post(
     let half = browser.login.as_ref().and_then(|login| app.logins().take(login, clock::monotonic()));
     let Some(half) = half else { return Ok(go("/sign-in?why=signed_out")) };
     let user = half.user.clone();
+    // The password was right, or there would have been no question.
+    let failed = match Asked::read(&half.prompt, half.echo) {
+        Asked::Code { .. } => "sign_in.failed_code",
+        Asked::Other { .. } => "sign_in.failed",
+    };
     let outcome = half.answer(posted.answer).await?;
-    sign_in::went_on(&app, &browser, outcome, &user)
+    sign_in::went_on(&app, &browser, outcome, &user, failed)
 }
 
 /// POST /sign-in/leave
