@@ -24,7 +24,6 @@ use crate::browser::Peer;
 use crate::browser::SIGNED_OUT;
 use crate::cookies;
 use crate::daemon::Trouble;
-use crate::pages::trouble;
 use crate::sites::Site;
 use crate::token;
 use crate::way::Way;
@@ -38,16 +37,29 @@ pub(crate) struct Asked {
     navigates: bool,
 }
 
-impl FromRequestParts<App> for Asked {
-    type Rejection = Response;
+/// Why nobody is let through.
+#[derive(Debug)]
+pub(crate) enum No {
+    /// Whoever asks is no proxy.
+    Proxy,
+    /// There is no such host.
+    Site,
+    /// The word is none any more.
+    Over(&'static str),
+    /// Nobody knows.
+    Trouble(Trouble),
+}
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+impl FromRequestParts<App> for Asked {
+    type Rejection = No;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, No> {
         let peer = parts.extensions.get().copied().unwrap_or(Peer { address: None, tls: false });
         let is_proxy = peer.address.is_none_or(|address| app.proxies().contain(address));
         if !is_proxy {
-            return Err(plain(StatusCode::FORBIDDEN, NO_PROXY));
+            return Err(No::Proxy);
         }
-        let browser = Browser::of(parts, peer, app.proxies()).map_err(|trouble| trouble::bare(&trouble))?;
+        let browser = Browser::of(parts, peer, app.proxies())?;
         let said = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let method = said("x-forwarded-method").unwrap_or("GET");
         let mode = said("sec-fetch-mode").unwrap_or("navigate");
@@ -60,26 +72,26 @@ impl FromRequestParts<App> for Asked {
 }
 
 impl Asked {
-    fn site<'a>(&self, app: &'a App) -> Result<&'a Site, Response> {
+    fn site<'a>(&self, app: &'a App) -> Result<&'a Site, No> {
         let found = app.sites().and_then(|sites| sites.find(&self.browser.host));
-        found.ok_or_else(|| plain(StatusCode::FORBIDDEN, NO_SITE))
+        found.ok_or(No::Site)
     }
 
     /// Whose visit it is; `None` if nobody's.
-    async fn visitor(&self, app: &App, site: &Site) -> Result<Option<web::Visitor>, Response> {
+    async fn visitor(&self, app: &App, site: &Site) -> Result<Option<web::Visitor>, No> {
         let Some(ticket) = self.browser.visit.clone() else { return Ok(None) };
         let address = self.browser.address.map(|address| address.to_string());
         let check = web::CheckParameters { ticket, host: site.host.clone(), address };
         match app.daemon().check(check).await {
             Ok(visitor) => Ok(Some(visitor)),
             Err(trouble) if trouble.is(SIGNED_OUT) => Ok(None),
-            Err(trouble) => Err(failed(&trouble)),
+            Err(trouble) => Err(trouble.into()),
         }
     }
 }
 
 /// GET /auth: 200 with the user, or 401. For proxies that take no other answer (nginx).
-pub(crate) async fn check(State(app): State<App>, asked: Asked) -> Result<Response, Response> {
+pub(crate) async fn check(State(app): State<App>, asked: Asked) -> Result<Response, No> {
     let site = asked.site(&app)?;
     let visitor = asked.visitor(&app, site).await?;
     Ok(visitor.map_or_else(nobody, |visitor| somebody(&visitor)))
@@ -87,7 +99,7 @@ pub(crate) async fn check(State(app): State<App>, asked: Asked) -> Result<Respon
 
 /// GET /auth/redirect: 200 with the user, or the way to the sign-in page. For proxies that pass the answer on (Caddy,
 /// Traefik). What no person looks at is not sent there, and gets 401.
-pub(crate) async fn check_or_lead(State(app): State<App>, asked: Asked) -> Result<Response, Response> {
+pub(crate) async fn check_or_lead(State(app): State<App>, asked: Asked) -> Result<Response, No> {
     let site = asked.site(&app)?;
     match asked.visitor(&app, site).await? {
         Some(visitor) => Ok(somebody(&visitor)),
@@ -96,11 +108,11 @@ pub(crate) async fn check_or_lead(State(app): State<App>, asked: Asked) -> Resul
     }
 }
 
-fn lead(app: &App, asked: &Asked, site: &Site) -> Result<Response, Response> {
+fn lead(app: &App, asked: &Asked, site: &Site) -> Result<Response, No> {
     let Some(sites) = app.sites() else { return Ok(nobody()) };
     let cookie = match &asked.browser.way {
         Some(cookie) => cookie.clone(),
-        None => token::new().map_err(|error| failed(&Trouble::Away { why: error.to_string() }))?,
+        None => token::new().map_err(|error| Trouble::Away { why: error.to_string() })?,
     };
     let way = Way::new(&site.host, &asked.uri, &cookie);
     let to = format!("{}/visit?{}", sites.login().origin, way.query());
@@ -116,17 +128,19 @@ pub(crate) async fn arrive(
     State(app): State<App>,
     asked: Asked,
     RawQuery(query): RawQuery,
-) -> Result<Response, Response> {
+) -> Result<Response, No> {
     let site = asked.site(&app)?;
     let browser = &asked.browser;
-    let over = || plain(StatusCode::FORBIDDEN, browser.language.say("visit.over"));
+    let over = || No::Over(browser.language.say("visit.over"));
     let (way, word) = arrival(&query.unwrap_or_default()).ok_or_else(over)?;
     // Before the word is spent: it may be somebody else's.
     if way.host != site.host || !browser.way.as_ref().is_some_and(|cookie| way.is_of(cookie)) {
         return Err(over());
     }
-    let visit = visit(&app, browser, site, word).await;
-    let visit = visit.map_err(|trouble| if is_refused(&trouble) { over() } else { failed(&trouble) })?;
+    let visit = visit(&app, browser, site, word).await.map_err(|trouble| match trouble {
+        Trouble::Refused { .. } => over(),
+        other => other.into(),
+    })?;
     let mut response = away(&format!("{}{}", site.origin, way.to));
     cookies::set_for_visits(response.headers_mut(), cookies::VISIT, &visit.ticket);
     Ok(response)
@@ -158,7 +172,8 @@ pub(crate) fn address_of_arrival(site: &Site, way: &Way, word: &Secret) -> Strin
 
 fn somebody(visitor: &web::Visitor) -> Response {
     let (Some(user), groups) = (value(&visitor.user), groups(&visitor.groups)) else {
-        return failed(&Trouble::Away { why: format!("{:?} cannot stand in a header", visitor.user) });
+        let why = format!("{:?} cannot stand in a header", visitor.user);
+        return No::from(Trouble::Away { why }).into_response();
     };
     let mut headers = private();
     headers.insert(HeaderName::from_static("remote-user"), user);
@@ -194,14 +209,24 @@ fn plain(status: StatusCode, text: &str) -> Response {
     (status, private(), format!("{text}\n")).into_response()
 }
 
-/// Nothing that says yes.
-fn failed(trouble: &Trouble) -> Response {
-    log::error!("forward-auth: {trouble:?}");
-    plain(StatusCode::SERVICE_UNAVAILABLE, "otpd does not answer. Try again in a minute.")
+impl From<Trouble> for No {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
 }
 
-fn is_refused(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Refused { .. })
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Proxy => plain(StatusCode::FORBIDDEN, NO_PROXY),
+            Self::Site => plain(StatusCode::FORBIDDEN, NO_SITE),
+            Self::Over(text) => plain(StatusCode::FORBIDDEN, text),
+            Self::Trouble(trouble) => {
+                log::error!("forward-auth: {trouble:?}");
+                plain(StatusCode::SERVICE_UNAVAILABLE, "otpd does not answer. Try again in a minute.")
+            }
+        }
+    }
 }
 
 /// An address with a word in it goes into no cache and is told to nobody.
