@@ -88,6 +88,11 @@ unpack vsftpd || exit 1
 # Installing a mail server would make it that of this machine.
 export OTPD_TESTS_EXIM="$target/exim4-daemon-light/usr/sbin/exim4"
 unpack exim4-daemon-light || exit 1
+# Neither do these serve anybody but the tests.
+export OTPD_TESTS_NGINX="$target/nginx/usr/sbin/nginx"
+unpack nginx || exit 1
+export OTPD_TESTS_CADDY="$target/caddy/usr/bin/caddy"
+unpack caddy || exit 1
 
 # --- running -----------------------------------------------------------------
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::any;
 use axum::routing::get;
 use axum::routing::post;
 use otpd_proto::session::Text;
@@ -12,6 +13,7 @@ use otpd_proto::session::Text;
 use crate::assets;
 use crate::config::Config;
 use crate::daemon::Daemon;
+use crate::forward_auth;
 use crate::guard::guard;
 use crate::hosts::Hosts;
 use crate::pages;
@@ -20,6 +22,7 @@ use crate::proxies::Proxies;
 use crate::shelf::Shelf;
 use crate::shelf::Slots;
 use crate::sign_in::HalfLogin;
+use crate::sites::Sites;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ struct Parts {
     daemon: Daemon,
     hosts: Hosts,
     proxies: Proxies,
+    sites: Option<Sites>,
     box_name: String,
     logins: Shelf<HalfLogin>,
     login_slots: Slots,
@@ -40,13 +44,17 @@ impl App {
     /// As configured. `box_name` is what this box calls itself.
     ///
     /// # Errors
-    /// A proxy is none.
+    /// A proxy or a host of other software is none.
     pub fn new(config: &Config, box_name: &str) -> anyhow::Result<Self> {
         let limits = &config.limits;
+        let sites = config.sites()?;
+        let login = sites.as_ref().map(|sites| sites.login().name().to_owned());
+        let hosts: Vec<String> = config.hosts.iter().cloned().chain(login).collect();
         Ok(Self(Arc::new(Parts {
-            daemon: Daemon { socket: config.socket.clone(), sessions: config.session_socket.clone() },
-            hosts: Hosts::new(box_name, &config.hosts),
+            daemon: Daemon::new(&config.socket, &config.session_socket),
+            hosts: Hosts::new(box_name, &hosts),
             proxies: config.proxies()?,
+            sites,
             box_name: box_name.to_owned(),
             logins: Shelf::new(limits.logins, KEPT),
             login_slots: Slots::new(limits.logins, limits.logins_per_address),
@@ -71,6 +79,12 @@ impl App {
     #[must_use]
     pub fn proxies(&self) -> &Proxies {
         &self.0.proxies
+    }
+
+    /// Other software that has its visitors sign in here.
+    #[must_use]
+    pub fn sites(&self) -> Option<&Sites> {
+        self.0.sites.as_ref()
     }
 
     /// What this box calls itself.
@@ -124,10 +138,14 @@ impl App {
             .route("/sign-in/code", get(pages::step::get).post(pages::step::post))
             .route("/sign-in/leave", post(pages::step::leave))
             .route("/sign-out", post(pages::sign_in::sign_out))
+            .route("/visit", get(pages::visit::get))
             .route("/language/{word}", get(pages::language))
             .route("/assets/{name}", get(assets::get))
             .fallback(pages::not_found)
             .layer(from_fn_with_state(self.clone(), guard))
+            .route("/auth", any(forward_auth::check))
+            .route("/auth/redirect", any(forward_auth::check_or_lead))
+            .route(forward_auth::ARRIVAL, get(forward_auth::arrive))
             .route("/healthz", get(pages::health))
             .with_state(self.clone())
     }

@@ -14,6 +14,7 @@ use crate::proxies;
 use crate::proxies::Proxies;
 use crate::texts::Language;
 use crate::token;
+use crate::way::Way;
 
 /// The other end of a connection, put into each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,12 @@ pub struct Browser {
     pub ticket: Option<Secret>,
     /// Its login between password and code.
     pub login: Option<Secret>,
+    /// Where it goes once signed in.
+    pub after: Option<Way>,
+    /// Its visit at a site.
+    pub visit: Option<Secret>,
+    /// What its ways from a site are marked with.
+    pub way: Option<Secret>,
     /// What the tokens of its forms are derived from.
     pub form: Secret,
     /// It had none before.
@@ -84,6 +91,9 @@ impl Browser {
             path: parts.uri.path_and_query().map_or_else(|| "/".into(), ToString::to_string),
             ticket: word(&parts.headers, cookies::TICKET),
             login: word(&parts.headers, cookies::LOGIN),
+            after: cookies::find(&parts.headers, cookies::AFTER).and_then(|way| Way::read(&way)),
+            visit: word(&parts.headers, cookies::VISIT),
+            way: word(&parts.headers, cookies::WAY),
             form,
             form_is_new,
         })

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::listen::Door;
 use crate::proxies::Proxies;
+use crate::sites::Sites;
 use crate::trusted;
 
 /// The whole file. What each key means stands in web.toml(5).
@@ -29,10 +30,22 @@ pub struct Config {
     pub session_socket: PathBuf,
     /// Where the certificate is that this box made for itself.
     pub state: PathBuf,
+    /// Other software that has its visitors sign in here.
+    pub forward_auth: ForwardAuthSection,
     /// Encryption.
     pub tls: TlsSection,
     /// What is held at once.
     pub limits: LimitsSection,
+}
+
+/// `[forward_auth]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ForwardAuthSection {
+    /// The address of the sign-in page, as browsers have it; empty for none of this.
+    pub login: String,
+    /// The hosts of that software, beside the one of the sign-in page.
+    pub hosts: Vec<String>,
 }
 
 /// `[tls]`
@@ -72,6 +85,7 @@ impl Default for Config {
             socket: runtime.join(otpd_proto::WEB_SOCKET),
             session_socket: runtime.join(otpd_proto::SESSION_SOCKET),
             state: "/var/lib/otpd-web".into(),
+            forward_auth: ForwardAuthSection::default(),
             tls: TlsSection::default(),
             limits: LimitsSection::default(),
         }
@@ -125,6 +139,15 @@ impl Config {
         Proxies::parse(&self.proxies).context("proxies")
     }
 
+    /// Other software that has its visitors sign in here.
+    ///
+    /// # Errors
+    /// One of the hosts is none, or would have tickets pass unencrypted.
+    pub fn sites(&self) -> anyhow::Result<Option<Sites>> {
+        let ForwardAuthSection { login, hosts } = &self.forward_auth;
+        Sites::parse(login, hosts).context("forward_auth")
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         if self.user.is_empty() {
             bail!("user: the name of a user is needed");
@@ -133,6 +156,7 @@ impl Config {
             bail!("listen: at least one address is needed");
         }
         self.proxies()?;
+        self.sites()?;
         for host in &self.hosts {
             let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
             if host.is_empty() || !host.bytes().all(part) {

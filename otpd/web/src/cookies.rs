@@ -1,5 +1,5 @@
-//! The cookies: four of them, each bound to this host (`__Host-`), sent over encrypted connections or loopback only, to
-//! no other site, and out of reach of scripts.
+//! The cookies, each bound to one host (`__Host-`), sent over encrypted connections or loopback only, and out of reach of
+//! scripts. Those of the account page are sent by no other site; those of a visit come along where a link leads.
 
 use std::time::Duration;
 
@@ -16,6 +16,12 @@ pub const TICKET: &str = "__Host-otpd";
 pub const LOGIN: &str = "__Host-otpd-login";
 /// What the tokens of forms are derived from.
 pub const FORM: &str = "__Host-otpd-form";
+/// Where somebody goes once signed in.
+pub const AFTER: &str = "__Host-otpd-after";
+/// At a site: whose visit it is.
+pub const VISIT: &str = "__Host-otpd-visit";
+/// At a site: what the marks of ways are made with.
+pub const WAY: &str = "__Host-otpd-way";
 /// The language that was chosen.
 pub const LANGUAGE: &str = "__Host-otpd-language";
 
@@ -37,10 +43,14 @@ pub fn set(headers: &mut HeaderMap, name: &'static str, value: &Secret) {
     append(headers, built(name, value.expose_secret()).build());
 }
 
-/// Sets one that stays.
-pub fn keep(headers: &mut HeaderMap, name: &'static str, value: &'static str, days: u32) {
-    let seconds = u64::from(days).saturating_mul(86_400);
-    let age = cookie::time::Duration::try_from(Duration::from_secs(seconds)).unwrap_or_default();
+/// Sets a secret one that comes along when a link of another site leads here, until the browser is closed.
+pub fn set_for_visits(headers: &mut HeaderMap, name: &'static str, value: &Secret) {
+    append(headers, built(name, value.expose_secret()).same_site(SameSite::Lax).build());
+}
+
+/// Sets one that stays for so long.
+pub fn keep(headers: &mut HeaderMap, name: &'static str, value: &str, lasts: Duration) {
+    let age = cookie::time::Duration::try_from(lasts).unwrap_or_default();
     append(headers, built(name, value).max_age(age).build());
 }
 
@@ -72,7 +82,7 @@ mod tests {
     fn every_cookie_is_strict_secure_and_out_of_reach_of_scripts() {
         let mut headers = HeaderMap::new();
         set(&mut headers, TICKET, &Secret::new("word".into()));
-        keep(&mut headers, LANGUAGE, "zh", 365);
+        keep(&mut headers, LANGUAGE, "zh", Duration::from_secs(365 * 86_400));
         forget(&mut headers, LOGIN);
         let all: Vec<&str> =
             headers.get_all(header::SET_COOKIE).iter().map(|it| it.to_str().unwrap()).collect();
@@ -87,6 +97,18 @@ mod tests {
         assert!(all[0].contains("=word;") && !all[0].contains("Max-Age"), "{}", all[0]);
         assert!(all[1].contains("Max-Age=31536000"), "{}", all[1]);
         assert!(all[2].contains("Max-Age=0"), "{}", all[2]);
+    }
+
+    #[test]
+    fn only_a_visit_comes_along_with_a_link() {
+        let mut headers = HeaderMap::new();
+        set_for_visits(&mut headers, VISIT, &Secret::new("word".into()));
+        let cookie = headers[header::SET_COOKIE].to_str().unwrap();
+        for attribute in ["__Host-otpd-visit=word; ", "; HttpOnly", "; SameSite=Lax", "; Secure", "; Path=/"]
+        {
+            assert!(format!("{cookie}; ").contains(attribute), "{cookie}");
+        }
+        assert!(!cookie.contains("Domain"), "{cookie}");
     }
 
     #[test]

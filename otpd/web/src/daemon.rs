@@ -1,8 +1,14 @@
 //! Asking `otpd`: everything that is decided is decided there. Calls block, so each runs on a thread of the runtime's
 //! pool.
 
+use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::Instant;
 
 use otpd_proto::Secret;
 use otpd_proto::client::Client;
@@ -12,13 +18,16 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::monotonic;
+
 /// Where `otpd` and the logins answer.
-#[derive(Debug, Clone)]
 pub struct Daemon {
     /// web.sock
     pub socket: PathBuf,
     /// session.sock
     pub sessions: PathBuf,
+    /// Connections for the next checks, and since when they wait.
+    idle: Arc<Mutex<Vec<(Instant, Client)>>>,
 }
 
 /// Whose call it is.
@@ -74,6 +83,12 @@ struct Details {
 }
 
 impl Daemon {
+    /// At these sockets.
+    #[must_use]
+    pub fn new(socket: &Path, sessions: &Path) -> Self {
+        Self { socket: socket.to_owned(), sessions: sessions.to_owned(), idle: Arc::default() }
+    }
+
     /// Calls a method of `org.otpd.Web`.
     ///
     /// # Errors
@@ -109,6 +124,36 @@ impl Daemon {
         let parameters = web::AsParameters { ticket, address, method: method.to_owned(), parameters };
         let done: web::Done<R> = self.call(web::AS, parameters).await?;
         Ok(done.parameters)
+    }
+
+    /// Whose visit it is, at a connection that is kept. Asking twice does no harm, so one that was closed meanwhile is
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn check(&self, check: web::CheckParameters) -> Result<web::Visitor, Trouble> {
+        let (socket, idle) = (self.socket.clone(), Arc::clone(&self.idle));
+        blocking(move || {
+            let kept = lock(&idle).pop();
+            let kept = kept.filter(|(since, _)| monotonic().saturating_duration_since(*since) < KEPT);
+            let checked = kept.map(|(_, mut client)| {
+                client.go_on(PATIENCE);
+                (client.call(web::CHECK, &check), client)
+            });
+            let (visitor, client) = match checked {
+                Some((visitor @ (Ok(_) | Err(ClientError::Refused { .. })), client)) => (visitor, client),
+                _ => {
+                    let mut client = Client::connect(&socket, PATIENCE)?;
+                    (client.call(web::CHECK, &check), client)
+                }
+            };
+            let mut idle = lock(&idle);
+            if matches!(visitor, Ok(_) | Err(ClientError::Refused { .. })) && idle.len() < MOST_IDLE {
+                idle.push((monotonic(), client));
+            }
+            visitor
+        })
+        .await
     }
 
     /// Whether somebody answers.
@@ -149,6 +194,14 @@ impl From<ClientError> for Trouble {
     }
 }
 
+fn lock(idle: &Mutex<Vec<(Instant, Client)>>) -> MutexGuard<'_, Vec<(Instant, Client)>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As many as otpd has workers for us: more would only wait there.
+const MOST_IDLE: usize = 4;
+/// otpd closes what is idle for longer than 30 s.
+const KEPT: Duration = Duration::from_secs(20);
 /// As long as a disk may take to wake up.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -88,7 +88,10 @@ fn comes_from_us(ours: &str, origin: Option<&str>, site: Option<&str>) -> bool {
 fn secured(mut response: Response, encrypted: bool) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS.iter() {
-        headers.insert(name.clone(), value.clone());
+        // A page may be stricter in what it tells others of its address.
+        if *name != header::REFERRER_POLICY || !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

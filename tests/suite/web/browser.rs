@@ -142,7 +142,8 @@ impl Browser {
             Door::Socket(path) => exchange(UnixStream::connect(path).expect("the page listens"), &request),
         };
         self.page = Page::parse(path, &reply);
-        for cookie in self.page.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
+        let lines = self.page.head.lines().filter_map(|line| line.split_once(": "));
+        for (_, cookie) in lines.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
             let (pair, attributes) = cookie.split_once(';').expect("attributes");
             let (name, value) = pair.split_once('=').expect("a value");
             if attributes.contains("Max-Age=0") {

@@ -20,6 +20,7 @@ fn the_shipped_file_says_what_is_the_default_and_names_every_key() {
         "socket",
         "session_socket",
         "state",
+        "login",
         "certificate",
         "key",
         "loopback",
@@ -51,6 +52,17 @@ fn places_to_listen_hosts_and_proxies_are_looked_at() {
     assert!(Config::parse("proxies = [\"10.0.0.0/8\", \"::1\"]").is_ok());
     refused("proxies = [\"nginx\"]", "proxies");
     refused("user = \"\"", "user");
+}
+
+#[test]
+fn hosts_of_other_software_are_encrypted_and_have_a_place_to_sign_in() {
+    let login = "[forward_auth]\nlogin = \"https://nas.example.org\"";
+    assert!(Config::parse(&format!("{login}\nhosts = [\"wiki.example.org\"]")).is_ok());
+    assert!(Config::parse(login).is_ok());
+    // The reason is the cause.
+    let refused = |text: &str| format!("{:#}", Config::parse(text).unwrap_err());
+    assert!(refused("[forward_auth]\nhosts = [\"wiki.example.org\"]").contains("forward_auth: login"));
+    assert!(refused(&format!("{login}\nhosts = [\"http://wiki.example.org\"]")).contains("https"));
 }
 
 #[test]

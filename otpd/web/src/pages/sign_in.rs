@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::Frame;
 use super::go;
 use super::show;
+use super::visit;
 use crate::app::App;
 use crate::browser::Browser;
 use crate::clock;
@@ -112,7 +113,8 @@ pub(super) fn went_on(
             // Whoever was here before has no part in what follows.
             let form = new_word()?;
             app.greetings().put(&form, texts, clock::monotonic());
-            let mut response = go("/account");
+            let mut response = go(&visit::after(browser));
+            cookies::forget(response.headers_mut(), cookies::AFTER);
             cookies::set(response.headers_mut(), cookies::TICKET, &ticket);
             cookies::set(response.headers_mut(), cookies::FORM, &form);
             cookies::forget(response.headers_mut(), cookies::LOGIN);
