@@ -30,6 +30,8 @@ pub struct Config {
     pub recovery: Recovery,
     /// Who delivers mail.
     pub mail: Mail,
+    /// Signing in on the web.
+    pub web: Web,
     /// Who administers.
     pub admin: Admin,
     /// Bounds on callers.
@@ -124,6 +126,18 @@ pub struct Mail {
     pub user: String,
 }
 
+/// `[web]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// The user that otpd-web runs as.
+    pub user: String,
+    /// Minutes without use after which a sign-in is over.
+    pub idle_minutes: u16,
+    /// Hours after which a sign-in is over, however much it is used.
+    pub absolute_hours: u16,
+}
+
 /// `[admin]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -184,6 +198,7 @@ impl Default for Config {
             login: LoginSection::default(),
             recovery: Recovery::default(),
             mail: Mail::default(),
+            web: Web::default(),
             admin: Admin::default(),
             audit: Audit::default(),
             limits: Limits::default(),
@@ -223,6 +238,12 @@ impl Default for Recovery {
 impl Default for Mail {
     fn default() -> Self {
         Self { user: "otpd-mail".into() }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self { user: "otpd-web".into(), idle_minutes: 60, absolute_hours: 24 }
     }
 }
 
@@ -331,6 +352,15 @@ impl Config {
         if self.mail.user.is_empty() || self.mail.user == self.user {
             bail!("mail.user: the name of a user of its own is needed");
         }
+        if self.web.user.is_empty() || [&self.user, &self.mail.user].contains(&&self.web.user) {
+            bail!("web.user: the name of a user of its own is needed");
+        }
+        if !(5..=1440).contains(&self.web.idle_minutes) {
+            bail!("web.idle_minutes: {} is not within 5 to 1440", self.web.idle_minutes);
+        }
+        if !(1..=720).contains(&self.web.absolute_hours) {
+            bail!("web.absolute_hours: {} is not within 1 to 720", self.web.absolute_hours);
+        }
         if self.policy.grace_days > 3650 {
             bail!("policy.grace_days: {} is not within 0 to 3650", self.policy.grace_days);
         }
@@ -341,7 +371,8 @@ impl Config {
 /// Where the configuration is, unless another is named.
 pub const DEFAULT_PATH: &str = "/etc/otpd/otpd.toml";
 
-/// Screen lockers that cannot show a second prompt, or that abort on one. A `[service.NAME]` of one's own wins.
+/// Screen lockers that cannot show a second prompt, or that abort on one; and the password given again by somebody who is
+/// signed in on the web, with a code already. A `[service.NAME]` of one's own wins.
 pub const NEVER_ASKING: &[&str] = &[
     "gtklock",
     "hyprlock",
@@ -350,6 +381,7 @@ pub const NEVER_ASKING: &[&str] = &[
     "kde-fingerprint",
     "light-locker",
     "mate-screensaver",
+    otpd_proto::session::PASSWORD_SERVICE,
     "physlock",
     "slock",
     "swaylock",

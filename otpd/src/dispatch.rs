@@ -10,11 +10,15 @@ use otpd_core::time::UnixTime;
 use otpd_proto::account;
 use otpd_proto::admin;
 use otpd_proto::login;
+use otpd_proto::login::ticket;
 use otpd_proto::mail;
 use otpd_proto::message::Call;
+use otpd_proto::message::Reply as Answered;
 use otpd_proto::message::encode_error;
 use otpd_proto::message::encode_reply;
 use otpd_proto::service;
+use otpd_proto::web;
+use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -115,8 +119,7 @@ fn serve<R: Registry>(
     file: Option<OwnedFd>,
     now: UnixTime,
 ) -> Reply {
-    let raw = call.parameters;
-    let Some((interface, name)) = call.method.rsplit_once('.') else {
+    let Some((interface, _)) = call.method.rsplit_once('.') else {
         return error(service::INVALID_PARAMETER, &json!({"parameter": "method"}));
     };
     if !interfaces(peer.door).contains(&interface) {
@@ -130,8 +133,44 @@ fn serve<R: Registry>(
     {
         return refusal;
     }
+    if call.method == web::AS {
+        return run_as(s, peer, call.parameters, now);
+    }
+    run(s, peer, &call.method, call.parameters, file, now)
+}
+
+/// Runs a method as the holder of a ticket.
+fn run_as<R: Registry>(s: &Service<R>, peer: Peer, raw: Option<&RawValue>, now: UnixTime) -> Reply {
+    let call: web::AsParameters<&RawValue> = match parameters(raw) {
+        Ok(call) => call,
+        Err(refusal) => return refusal,
+    };
+    let holder = match s.holder(peer, &call.ticket, call.address.as_deref(), now) {
+        Ok(holder) => holder,
+        Err(failure) => return worded::<()>(web::INTERFACE, Err(failure)),
+    };
+    if !FOR_HOLDERS.contains(&&*call.method) {
+        return error(service::METHOD_NOT_FOUND, &json!({"method": call.method}));
+    }
+    let done = run(s, holder, &call.method, Some(call.parameters), None, now)?;
+    let (_nul, json) = done.split_last()?;
+    match serde_json::from_slice::<Answered<'_>>(json).ok()? {
+        Answered { error: None, parameters: Some(parameters) } => reply(&web::Done { parameters }),
+        _ => Some(done),
+    }
+}
+
+fn run<R: Registry>(
+    s: &Service<R>,
+    peer: Peer,
+    method: &str,
+    raw: Option<&RawValue>,
+    file: Option<OwnedFd>,
+    now: UnixTime,
+) -> Reply {
+    let (interface, name) = method.rsplit_once('.').unwrap_or_default();
     let of = |result| Faulty { interface, result };
-    match &*call.method {
+    match method {
         "org.varlink.service.GetInfo" => reply(&info(peer.door)),
         "org.varlink.service.GetInterfaceDescription" => describe(raw, peer.door),
         login::START => with(raw, |p: login::LoginParameters| of(s.start(peer, &p.login, now).map(step))),
@@ -141,6 +180,10 @@ fn serve<R: Registry>(
         login::ACCOUNT => {
             with(raw, |p: login::LoginParameters| of(s.account_phase(peer, &p.login, now).map(step)))
         }
+        ticket::ISSUE_TICKET => with(raw, |p| Faulty { interface, result: s.issue_ticket(peer, &p, now) }),
+        ticket::RENEW_TICKET => with(raw, |p| Faulty { interface, result: s.renew_ticket(peer, &p, now) }),
+        web::WHO => with(raw, |p| Faulty { interface, result: s.who(peer, &p, now) }),
+        web::SIGN_OUT => with(raw, |p| Faulty { interface, result: s.sign_out(peer, &p, now) }),
         account::STATUS => with(raw, |p| Faulty { interface, result: s.status(peer, &p, now) }),
         account::DEVICES => with(raw, |p| Faulty { interface, result: s.devices(peer, &p, now) }),
         account::BEGIN => with(raw, |p| Faulty { interface, result: s.begin(peer, &p, now) }),
@@ -191,6 +234,7 @@ fn interfaces(door: Door) -> &'static [&'static str] {
         Door::Login => &[service::INTERFACE, login::INTERFACE],
         Door::Account => &[service::INTERFACE, login::INTERFACE, account::INTERFACE, admin::INTERFACE],
         Door::Mail => &[service::INTERFACE, mail::INTERFACE],
+        Door::Web => &[service::INTERFACE, web::INTERFACE],
         Door::Offline => &[service::INTERFACE, account::INTERFACE, admin::INTERFACE],
     }
 }
@@ -237,9 +281,15 @@ fn with<'a, P: DeserializeOwned, T: Serialize>(
         Err(refusal) => return refusal,
     };
     let Faulty { interface, result } = run(parameters);
+    worded(interface, result)
+}
+
+fn worded<T: Serialize>(interface: &str, result: Result<T, Failure>) -> Reply {
     match result {
         Ok(value) => reply(&value),
-        Err(Failure::Refused { reason: Reason::NotPermitted, .. }) if interface == login::INTERFACE => {
+        Err(Failure::Refused { reason: Reason::NotPermitted, .. })
+            if matches!(interface, login::INTERFACE | web::INTERFACE) =>
+        {
             error(service::PERMISSION_DENIED, &json!({}))
         }
         Err(Failure::Refused { reason, say, until }) => {
@@ -289,7 +339,7 @@ fn unknown_field(peer: Peer, call: &Call<'_>) -> Option<Reply> {
     })
 }
 
-fn parameters<P: DeserializeOwned>(raw: Option<&RawValue>) -> Result<P, Reply> {
+fn parameters<'a, P: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<P, Reply> {
     let text = raw.map_or("{}", RawValue::get);
     let wrong = |what: &str| error(service::INVALID_PARAMETER, &json!({"parameter": what}));
     if !text.starts_with('{') {
@@ -321,3 +371,30 @@ fn error<T: Serialize>(name: &str, parameters: &T) -> Reply {
         .map_err(|problem| log::error!("a reply could not be made: {problem:?}"))
         .ok()
 }
+
+/// What the holder of a ticket may call. Nothing that takes a file, moves keys in bulk, or is root's alone.
+const FOR_HOLDERS: &[&str] = &[
+    account::STATUS,
+    account::DEVICES,
+    account::BEGIN,
+    account::CONFIRM,
+    account::RENAME,
+    account::RESYNC,
+    account::UNBIND,
+    account::OFF,
+    account::UNLOCK,
+    account::NEW_CODES,
+    account::EMAILS,
+    account::ADD_EMAIL,
+    account::CONFIRM_EMAIL,
+    account::REMOVE_EMAIL,
+    account::SIGN_INS,
+    account::END_SIGN_INS,
+    admin::ACCOUNTS,
+    admin::ENROL_CODE,
+    admin::RESET,
+    admin::AUDIT,
+    admin::DOCTOR,
+    admin::MAIL_TEST,
+    admin::MAIL_STATUS,
+];

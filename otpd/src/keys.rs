@@ -40,18 +40,21 @@ use otpd_core::recovery::Sheet;
 use otpd_core::short_code::ShortCode;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Staged;
+use otpd_core::ticket::Ticket;
+use otpd_proto::Secret;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// The key that wraps the data key. 256 random bits.
 pub struct MasterKey(Zeroizing<[u8; KEY]>);
 
-/// Opens and seals device keys, addresses, mails and backups, marks recovery codes, and chains the audit log.
+/// Opens and seals device keys, addresses, mails and backups, marks recovery codes and tickets, and chains the audit log.
 pub struct Keys {
     data: Zeroizing<[u8; KEY]>,
     devices: XChaCha20Poly1305,
     mail: XChaCha20Poly1305,
     recovery: Hmac<Sha256>,
+    tickets: Hmac<Sha256>,
     log: ChainKey,
 }
 
@@ -285,11 +288,13 @@ impl Keys {
     pub fn mark(&self, account: AccountId, symbols: &[u8]) -> Mark {
         let mut mac = self.recovery.clone();
         mac.update(&account.0.to_be_bytes());
-        mac.update(symbols);
-        let digest = mac.finalize().into_bytes();
-        let mut mark = Mark([0; Mark::LENGTH]);
-        mark.0.iter_mut().zip(digest).for_each(|(byte, digested)| *byte = digested);
-        mark
+        marked(mac, symbols)
+    }
+
+    /// What the registry keeps of a ticket of the web, by its text.
+    #[must_use]
+    pub fn mark_ticket(&self, ticket: &Secret) -> Mark {
+        marked(self.tickets.clone(), ticket.expose_secret().as_bytes())
     }
 
     /// What seals one backup, whose salt nobody else has.
@@ -311,9 +316,19 @@ impl Keys {
         let mail = subkey(data.as_slice(), None, b"otpd mail 1").map(|key| cipher(&key))?;
         let recovery: Zeroizing<[u8; KEY]> = subkey(data.as_slice(), None, b"otpd recovery codes 1")?;
         let recovery = Hmac::new_from_slice(recovery.as_slice()).map_err(|_| KeyError::DoesNotOpen)?;
+        let tickets: Zeroizing<[u8; KEY]> = subkey(data.as_slice(), None, b"otpd tickets 1")?;
+        let tickets = Hmac::new_from_slice(tickets.as_slice()).map_err(|_| KeyError::DoesNotOpen)?;
         let log = subkey(data.as_slice(), None, b"otpd audit log 1")?;
-        Ok(Self { data, devices, mail, recovery, log: ChainKey::new(&log) })
+        Ok(Self { data, devices, mail, recovery, tickets, log: ChainKey::new(&log) })
     }
+}
+
+fn marked(mut mac: Hmac<Sha256>, text: &[u8]) -> Mark {
+    mac.update(text);
+    let digest = mac.finalize().into_bytes();
+    let mut mark = Mark([0; Mark::LENGTH]);
+    mark.0.iter_mut().zip(digest).for_each(|(byte, digested)| *byte = digested);
+    mark
 }
 
 fn subkey<const N: usize>(
@@ -386,6 +401,16 @@ pub fn new_short_code() -> Result<ShortCode, KeyError> {
             return Ok(code);
         }
     }
+}
+
+/// A random ticket of the web, or a word for one.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn new_ticket() -> Result<Secret, KeyError> {
+    let mut bytes = Zeroizing::new([0; Ticket::BYTES]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
+    Ok(Secret::new(Ticket::text(&bytes).to_string()))
 }
 
 /// What a new mail is known by.

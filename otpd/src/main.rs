@@ -89,9 +89,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run_as = RunAs::choose(&config.user, &Database::System)?;
     make_room(config.limits.connections)?;
     state::prepare(&config.paths.state, &run_as)?;
-    let mailer = Database::System.user_named(&config.mail.user).context("looking up mail.user")?;
-    let mailer = mailer.map(|user| nix::unistd::Uid::from_raw(user.uid));
-    let sockets = Sockets::obtain(&config.paths.runtime, mailer)?;
+    let uid_of = |user: &str, key: &'static str| {
+        let found = Database::System.user_named(user).with_context(|| format!("looking up {key}"));
+        found.map(|user| user.map(|user| nix::unistd::Uid::from_raw(user.uid)))
+    };
+    let (mailer, web) = (uid_of(&config.mail.user, "mail.user")?, uid_of(&config.web.user, "web.user")?);
+    let sockets = Sockets::obtain(&config.paths.runtime, mailer, web)?;
     let credential = open::credential()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     run_as.enter()?;
@@ -146,7 +149,10 @@ fn serve(
     let serve: Serve = Arc::new(move |peer, message, file| dispatch(&serving, peer, message, file));
     let login = Pool::start(Door::Login, sockets.login, &config.limits, Arc::clone(&serve))?;
     let account = Pool::start(Door::Account, sockets.account, &config.limits, Arc::clone(&serve))?;
-    let mail = sockets.mail.map(|mail| Pool::start(Door::Mail, mail, &config.limits, serve)).transpose()?;
+    let others = [(Door::Mail, sockets.mail), (Door::Web, sockets.web)];
+    let others = others.into_iter().filter_map(|(door, socket)| Some((door, socket?)));
+    let others = others.map(|(door, socket)| Pool::start(door, socket, &config.limits, Arc::clone(&serve)));
+    let others = others.collect::<Result<Vec<_>, _>>()?;
     service.record_daemon(
         clock::now(),
         Reason::Ok,
@@ -170,7 +176,8 @@ fn serve(
     service.close_office();
     login.stop();
     account.stop();
-    mail.into_iter().for_each(Pool::stop);
+    others.into_iter().for_each(Pool::stop);
+    service.note_seen();
     drop((watchdog, upkeep));
     service.record_daemon(clock::now(), Reason::Ok, "stopped");
     announce_head(&service, &syslog);
@@ -208,8 +215,17 @@ fn reload(
 ) -> anyhow::Result<()> {
     let new = Config::read(&arguments.config, false)?;
     let settings = Settings::resolve(&new, names)?;
-    if (&new.user, &new.paths, &new.limits, &new.mail) != (&old.user, &old.paths, &old.limits, &old.mail) {
-        bail!("user, [paths], [limits] and [mail] change only when otpd is restarted");
+    let fixed = |config: &Config| {
+        (
+            config.user.clone(),
+            config.paths.clone(),
+            config.limits.clone(),
+            config.mail.clone(),
+            config.web.user.clone(),
+        )
+    };
+    if fixed(&new) != fixed(old) {
+        bail!("user, [paths], [limits], [mail] and web.user change only when otpd is restarted");
     }
     service.set_settings(settings);
     Ok(())

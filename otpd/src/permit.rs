@@ -18,6 +18,8 @@ pub enum Role {
     AdminOnRoot,
     /// otpd-mail.
     Mailer,
+    /// otpd-web, which has nothing of its own: whoever signed in there has the role that is theirs.
+    Web,
     /// Anybody else.
     Other,
 }
@@ -97,6 +99,36 @@ pub enum Request {
     MailTest,
     /// Take mails to deliver them.
     Mail,
+    /// List sign-ins on the web.
+    SignIns,
+    /// End some.
+    EndSignIns,
+    /// Have a ticket made for a login on the web.
+    Ticket,
+    /// Bring tickets.
+    Web,
+}
+
+impl Request {
+    /// Whether it changes the protection of an account, so that on the web the password has to be given anew for it. Not
+    /// what proves that which was begun with one.
+    #[must_use]
+    pub fn wants_password(self) -> bool {
+        matches!(
+            self,
+            Self::Begin
+                | Self::Rename
+                | Self::Resync
+                | Self::Unbind
+                | Self::Off
+                | Self::Unlock
+                | Self::Codes
+                | Self::AddEmail
+                | Self::RemoveEmail
+                | Self::Reset
+                | Self::EnrolCode
+        )
+    }
 }
 
 /// The account's state, as far as it matters.
@@ -155,6 +187,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             (Q::LoginOfOwn | Q::Status | Q::Devices | Q::Confirm | Q::Resync, _) => Permit::Free,
             // The code that was mailed is the proof.
             (Q::Emails | Q::ConfirmEmail, _) => Permit::Free,
+            // Whoever ends too much costs themselves a sign-in.
+            (Q::SignIns | Q::EndSignIns, _) => Permit::Free,
             (
                 Q::Begin
                 | Q::Rename
@@ -186,13 +220,19 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::ClockReset
                 | Q::MailStatus
                 | Q::MailTest
-                | Q::Mail,
+                | Q::Mail
+                | Q::Ticket
+                | Q::Web,
                 _,
             ) => Permit::Never,
         },
         Role::Admin => match request {
-            Q::Status | Q::Devices | Q::Emails | Q::Accounts | Q::Doctor | Q::MailStatus => Permit::Free,
-            Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit | Q::MailTest => Permit::AdminsCode,
+            Q::Status | Q::Devices | Q::Emails | Q::Accounts | Q::Doctor | Q::MailStatus | Q::SignIns => {
+                Permit::Free
+            }
+            Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit | Q::MailTest | Q::EndSignIns => {
+                Permit::AdminsCode
+            }
             Q::LoginForAnyone
             | Q::LoginOfOwn
             | Q::Begin
@@ -204,7 +244,9 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::AddEmail
             | Q::ConfirmEmail
             | Q::RemoveEmail
-            | Q::Mail => Permit::Never,
+            | Q::Mail
+            | Q::Ticket
+            | Q::Web => Permit::Never,
             // Keys pass through these: not for a code that somebody may have taken. And whether the log is whole is
             // asked about administrators too.
             Q::Import | Q::Export | Q::Backup | Q::MasterKey | Q::Verify => Permit::Never,
@@ -214,11 +256,15 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             Q::ClockReset => Permit::Never,
         },
         Role::AdminOnRoot => match request {
-            Q::Status | Q::Devices | Q::Emails => Permit::Free,
+            Q::Status | Q::Devices | Q::Emails | Q::SignIns => Permit::Free,
             _ => Permit::Never,
         },
         Role::Mailer => match request {
             Q::Mail => Permit::Free,
+            _ => Permit::Never,
+        },
+        Role::Web => match request {
+            Q::Web => Permit::Free,
             _ => Permit::Never,
         },
         Role::Other => Permit::Never,
@@ -229,16 +275,17 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 7] = [
+    const ROLES: [Role; 8] = [
         Role::Root,
         Role::RootOffline,
         Role::Owner,
         Role::Admin,
         Role::AdminOnRoot,
         Role::Mailer,
+        Role::Web,
         Role::Other,
     ];
-    const REQUESTS: [Request; 32] = [
+    const REQUESTS: [Request; 36] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -271,6 +318,10 @@ mod tests {
         Request::MailStatus,
         Request::MailTest,
         Request::Mail,
+        Request::SignIns,
+        Request::EndSignIns,
+        Request::Ticket,
+        Request::Web,
     ];
 
     /// Every combination, written down a second time: a row a request, and in it, for each role, the answer for an
@@ -278,38 +329,42 @@ mod tests {
     #[test]
     fn the_whole_table_is_as_written_down() {
         const EXPECTED: &str = "\
-            LoginForAnyone FFF --- --- --- --- --- ---
-            LoginOfOwn     --- --- FFF --- --- --- ---
-            Status         FFF FFF FFF FFF FFF --- ---
-            Devices        FFF FFF FFF FFF FFF --- ---
-            Begin          FFF --- FcF --- --- --- ---
-            Confirm        FFF --- FFF --- --- --- ---
-            Rename         FFF --- FcF --- --- --- ---
-            Resync         FFF --- FFF --- --- --- ---
-            Unbind         FFF --- FcF --- --- --- ---
-            Off            FFF FFF FcF aaa --- --- ---
-            Unlock         FFF FFF FcF aaa --- --- ---
-            Codes          FFF --- FcF --- --- --- ---
-            Emails         FFF --- FFF FFF FFF --- ---
-            AddEmail       FFF --- FcF --- --- --- ---
-            ConfirmEmail   FFF --- FFF --- --- --- ---
-            RemoveEmail    FFF --- FcF --- --- --- ---
-            Reset          FFF FFF --- aaa --- --- ---
-            EnrolCode      FFF --- --- aaa --- --- ---
-            Accounts       FFF FFF --- FFF --- --- ---
-            Audit          FFF FFF --- aaa --- --- ---
-            Verify         FFF FFF --- --- --- --- ---
-            Doctor         FFF --- --- FFF --- --- ---
-            Import         FFF --- --- --- --- --- ---
-            Export         FFF --- --- --- --- --- ---
-            Backup         FFF --- --- --- --- --- ---
-            MasterKey      FFF --- --- --- --- --- ---
-            Adopt          FFF --- --- --- --- --- ---
-            Prune          FFF --- --- --- --- --- ---
-            ClockReset     FFF --- --- --- --- --- ---
-            MailStatus     FFF --- --- FFF --- --- ---
-            MailTest       FFF --- --- aaa --- --- ---
-            Mail           FFF --- --- --- --- FFF ---";
+            LoginForAnyone FFF --- --- --- --- --- --- ---
+            LoginOfOwn     --- --- FFF --- --- --- --- ---
+            Status         FFF FFF FFF FFF FFF --- --- ---
+            Devices        FFF FFF FFF FFF FFF --- --- ---
+            Begin          FFF --- FcF --- --- --- --- ---
+            Confirm        FFF --- FFF --- --- --- --- ---
+            Rename         FFF --- FcF --- --- --- --- ---
+            Resync         FFF --- FFF --- --- --- --- ---
+            Unbind         FFF --- FcF --- --- --- --- ---
+            Off            FFF FFF FcF aaa --- --- --- ---
+            Unlock         FFF FFF FcF aaa --- --- --- ---
+            Codes          FFF --- FcF --- --- --- --- ---
+            Emails         FFF --- FFF FFF FFF --- --- ---
+            AddEmail       FFF --- FcF --- --- --- --- ---
+            ConfirmEmail   FFF --- FFF --- --- --- --- ---
+            RemoveEmail    FFF --- FcF --- --- --- --- ---
+            Reset          FFF FFF --- aaa --- --- --- ---
+            EnrolCode      FFF --- --- aaa --- --- --- ---
+            Accounts       FFF FFF --- FFF --- --- --- ---
+            Audit          FFF FFF --- aaa --- --- --- ---
+            Verify         FFF FFF --- --- --- --- --- ---
+            Doctor         FFF --- --- FFF --- --- --- ---
+            Import         FFF --- --- --- --- --- --- ---
+            Export         FFF --- --- --- --- --- --- ---
+            Backup         FFF --- --- --- --- --- --- ---
+            MasterKey      FFF --- --- --- --- --- --- ---
+            Adopt          FFF --- --- --- --- --- --- ---
+            Prune          FFF --- --- --- --- --- --- ---
+            ClockReset     FFF --- --- --- --- --- --- ---
+            MailStatus     FFF --- --- FFF --- --- --- ---
+            MailTest       FFF --- --- aaa --- --- --- ---
+            Mail           FFF --- --- --- --- FFF --- ---
+            SignIns        FFF --- FFF FFF FFF --- --- ---
+            EndSignIns     FFF --- FFF aaa --- --- --- ---
+            Ticket         FFF --- --- --- --- --- --- ---
+            Web            FFF --- --- --- --- --- FFF ---";
         let letter = |permit| match permit {
             Permit::Free => 'F',
             Permit::OwnersCode => 'c',

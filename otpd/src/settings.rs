@@ -38,6 +38,12 @@ pub struct Settings {
     pub recovery: RecoveryPolicy,
     /// The user that otpd-mail runs as; none if there is no such user.
     pub mailer: Option<u32>,
+    /// The user that otpd-web runs as; none if there is no such user.
+    pub web: Option<u32>,
+    /// Without use, a sign-in on the web is over after this.
+    pub idle: Duration,
+    /// However much it is used, a sign-in on the web is over after this.
+    pub absolute: Duration,
 }
 
 impl Settings {
@@ -70,7 +76,10 @@ impl Settings {
             say_why: config.login.say_why,
             keep_events: Duration::from_secs(u64::from(config.audit.keep_days).saturating_mul(86_400)),
             recovery: recovery(&config.recovery),
-            mailer: mailer(config, names)?,
+            mailer: user(names, "mail.user", &config.mail.user)?,
+            web: user(names, "web.user", &config.web.user)?,
+            idle: Duration::from_secs(u64::from(config.web.idle_minutes).saturating_mul(60)),
+            absolute: Duration::from_secs(u64::from(config.web.absolute_hours).saturating_mul(3600)),
         })
     }
 }
@@ -115,10 +124,10 @@ fn recovery(keys: &Recovery) -> RecoveryPolicy {
     }
 }
 
-fn mailer(config: &Config, names: &Names) -> anyhow::Result<Option<u32>> {
-    let user = &config.mail.user;
+/// The number of one of our own users; none if there is none such.
+fn user(names: &Names, key: &str, user: &str) -> anyhow::Result<Option<u32>> {
     let found =
-        names.by_name(user, Groups::default()).with_context(|| format!("mail.user: looking up {user:?}"))?;
+        names.by_name(user, Groups::default()).with_context(|| format!("{key}: looking up {user:?}"))?;
     Ok(found.map(|person| person.identity.uid.as_u32()))
 }
 

@@ -58,6 +58,7 @@ impl Upkeep {
                 prune(&service, bell);
                 heads.announce(&service, clock::monotonic());
                 compare_clocks(&service);
+                sweep_tickets(&service, bell);
                 if bell.wanted_within(look_after_imports(&service, bell, &mut seen)) {
                     return;
                 }
@@ -168,6 +169,22 @@ fn prune<R: Registry>(service: &Service<R>, bell: &Bell) {
 fn keep_vigil<R: Registry>(service: &Service<R>) {
     while !service.bell().stops_within(VIGIL) {
         service.tell_of_missing_codes(clock::now(), clock::monotonic());
+        service.note_seen();
+    }
+}
+
+/// Not by a clock that was never set: it would take every ticket for one from the future.
+fn sweep_tickets<R: Registry>(service: &Service<R>, bell: &Bell) {
+    while !clock::is_unset(clock::now()) {
+        match service.sweep_tickets(clock::now()) {
+            Ok(0) => break,
+            Ok(_) if bell.stops_within(BREATH) => break,
+            Ok(_) => {}
+            Err(error) => {
+                log::warn!("sign-ins that are over stay in the registry: {error}");
+                break;
+            }
+        }
     }
 }
 

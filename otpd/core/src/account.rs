@@ -19,6 +19,7 @@ use crate::recovery::Spent;
 use crate::source::Source;
 use crate::throttle::Lane;
 use crate::throttle::Throttle;
+use crate::ticket::fresh_until;
 use crate::time::Step;
 use crate::time::UnixTime;
 use crate::totp::Parameters;
@@ -62,6 +63,17 @@ pub struct Account {
     pub language: Option<String>,
     /// When the owner was last told of what strangers can cause.
     pub warned: Warned,
+    /// The code that let the owner in on the web, until a ticket was issued for it.
+    pub admitted: Option<Admission>,
+}
+
+/// An accepted code of a login on the web, for which a ticket is to be had once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// When.
+    pub at: UnixTime,
+    /// Of which device; none if it was a code for getting back in.
+    pub device: Option<String>,
 }
 
 /// What strangers can cause.
@@ -173,6 +185,7 @@ impl Account {
             mailed: MailedCodes::default(),
             language: None,
             warned: Warned::default(),
+            admitted: None,
         }
     }
 
@@ -298,6 +311,11 @@ impl Account {
             self.postage_mut(lane).fail(now);
         }
         right
+    }
+
+    /// Takes the code that let the owner in on the web, if that was in the last 10 minutes.
+    pub fn take_admission(&mut self, now: UnixTime) -> Option<Admission> {
+        self.admitted.take().filter(|admission| fresh_until(Some(admission.at), now).is_some())
     }
 
     /// Whether a recovery login is so recent that it stands for a code of a device.
@@ -474,6 +492,7 @@ impl Account {
         self.recovered = None;
         self.enrolment = None;
         self.mailed = MailedCodes::default();
+        self.admitted = None;
         active
     }
 

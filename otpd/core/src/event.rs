@@ -65,6 +65,14 @@ pub enum Kind {
     Mail,
     /// A password was right, and no code came after it.
     NoCode,
+    /// Somebody signed in on the web, gave the password again there, or brought a ticket that is none.
+    SignIn,
+    /// Somebody signed out on the web.
+    SignOut,
+    /// Sign-ins on the web were ended, by somebody or by a change of the protection.
+    SignInsEnded,
+    /// Somebody who is signed in went on to another host.
+    HandOff,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -103,6 +111,10 @@ impl Kind {
             Self::EmailRemove => "email_remove",
             Self::Mail => "mail",
             Self::NoCode => "no_code",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::SignInsEnded => "sign_ins_ended",
+            Self::HandOff => "hand_off",
             Self::Daemon => "daemon",
         }
     }
@@ -244,6 +256,16 @@ pub enum Reason {
     RecoveryElsewhere,
     /// Right, but by policy it opens only the binding of a new device.
     RebindOnly,
+    /// The password was not given lately, as a change on the web wants it.
+    PasswordNeeded,
+    /// The ticket is unknown, over or ended.
+    SignedOut,
+    /// Nobody is signed in by that number.
+    NoSuchSignIn,
+    /// Not the name of a host.
+    BadHost,
+    /// The service is not one of the web.
+    WrongService,
 }
 
 impl Reason {
@@ -306,6 +328,11 @@ impl Reason {
             Self::MailExpired => "mail_expired",
             Self::RecoveryElsewhere => "recovery_elsewhere",
             Self::RebindOnly => "rebind_only",
+            Self::PasswordNeeded => "password_needed",
+            Self::SignedOut => "signed_out",
+            Self::NoSuchSignIn => "no_such_sign_in",
+            Self::BadHost => "bad_host",
+            Self::WrongService => "wrong_service",
         }
     }
 }

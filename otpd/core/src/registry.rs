@@ -10,6 +10,7 @@ use crate::clocks::Reading;
 use crate::device::Device;
 use crate::device::DeviceId;
 use crate::event::Event;
+use crate::mark::Mark;
 use crate::name::AccountName;
 use crate::name::Identity;
 use crate::name::Uid;
@@ -21,20 +22,26 @@ use crate::outbox::Overview;
 use crate::staging::ImportId;
 use crate::staging::Progress;
 use crate::staging::Staged;
+use crate::ticket::Seen;
+use crate::ticket::Ticket;
+use crate::ticket::TicketChange;
+use crate::ticket::TicketId;
 use crate::time::UnixTime;
 
-/// Events and mails of one change, committed with it.
+/// Events, mails and changes of tickets that go with one change, committed with it.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     /// For the audit log.
     pub events: Vec<Event>,
     /// For the outbox.
     pub mails: Vec<Mail>,
+    /// Who is no longer signed in on the web, or from now on; each with the event of it, if anything comes of it.
+    pub tickets: Vec<(TicketChange, Option<Event>)>,
 }
 
 impl From<Event> for Journal {
     fn from(event: Event) -> Self {
-        Self { events: vec![event], mails: Vec::new() }
+        Self { events: vec![event], ..Self::default() }
     }
 }
 
@@ -47,6 +54,11 @@ impl Journal {
     /// Adds a mail.
     pub fn post(&mut self, mail: Mail) {
         self.mails.push(mail);
+    }
+
+    /// Adds a change of tickets, and the event to be recorded if anything comes of it.
+    pub fn tickets(&mut self, change: TicketChange, event: Option<Event>) {
+        self.tickets.push((change, event));
     }
 }
 
@@ -276,6 +288,37 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError`].
     fn outbox(&self) -> Result<Overview, RegistryError>;
 
+    /// The ticket with this mark, good or not.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn ticket(&self, mark: Mark) -> Result<Option<Ticket>, RegistryError>;
+
+    /// Somebody's tickets, good or not, the latest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn tickets(&self, who: &Identity) -> Result<Vec<Ticket>, RegistryError>;
+
+    /// Changes tickets alone, and records `event` if anything came of it. Returns how many tickets that concerned.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn change_tickets(&self, change: TicketChange, event: Event) -> Result<u32, RegistryError>;
+
+    /// Writes down when tickets were last used.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn note_seen(&self, seen: Vec<(TicketId, Seen)>) -> Result<(), RegistryError>;
+
+    /// Removes at most `most` tickets, and the visits that came of them, that were over at `now` or not used since
+    /// `unused_since`. Returns how many.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn sweep_tickets(&self, now: UnixTime, unused_since: UnixTime, most: u32) -> Result<u32, RegistryError>;
+
     /// Retires everything that is bound to the name and frees name and uid for a new account. What another name has
     /// under this uid stays bound, but matches nobody until it is detached itself. Returns how many devices were
     /// active.
@@ -296,7 +339,7 @@ pub trait Registry: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`RegistryError`]: a conflict if that name or uid has another account.
-    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError>;
+    fn adopt(&self, from: &Claim, to: &Identity, journal: Journal) -> Result<bool, RegistryError>;
 
     /// Accounts by name, behind `after`.
     ///

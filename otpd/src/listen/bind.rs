@@ -25,23 +25,25 @@ pub struct Sockets {
     pub account: UnixListener,
     /// mail.sock, unless systemd passed the others without it: then nothing is mailed.
     pub mail: Option<UnixListener>,
+    /// web.sock, if there is somebody to have it: then people can sign in on the web.
+    pub web: Option<UnixListener>,
 }
 
 impl Sockets {
-    /// Takes the sockets from systemd if it passed any, else binds them in `runtime`; `mailer` is the user of otpd-mail, if
-    /// there is one.
+    /// Takes the sockets from systemd if it passed any, else binds them in `runtime`; `mailer` and
+    /// `web` are the users of otpd-mail and otpd-web, if there are such.
     ///
     /// # Errors
     /// A socket is missing, the directory is not safe, or another otpd answers there.
-    pub fn obtain(runtime: &Path, mailer: Option<Uid>) -> anyhow::Result<Self> {
+    pub fn obtain(runtime: &Path, mailer: Option<Uid>, web: Option<Uid>) -> anyhow::Result<Self> {
         let sockets = match Self::adopt()? {
             Some(sockets) => sockets,
-            None => Self::bind(runtime, mailer)?,
+            None => Self::bind(runtime, mailer, web)?,
         };
         sockets.login.set_nonblocking(true).context("login.sock")?;
         sockets.account.set_nonblocking(true).context("account.sock")?;
-        if let Some(mail) = &sockets.mail {
-            mail.set_nonblocking(true).context("mail.sock")?;
+        for other in sockets.mail.iter().chain(&sockets.web) {
+            other.set_nonblocking(true).context("mail.sock and web.sock")?;
         }
         Ok(sockets)
     }
@@ -50,7 +52,7 @@ impl Sockets {
     #[expect(unsafe_code, reason = "descriptors passed by systemd are bare numbers")]
     fn adopt() -> anyhow::Result<Option<Self>> {
         let numbers = sd_notify::listen_fds().context("reading LISTEN_FDS")?;
-        let (mut login, mut account, mut mail) = (None, None, None);
+        let (mut login, mut account, mut mail, mut web) = (None, None, None, None);
         let mut any = false;
         for number in numbers {
             any = true;
@@ -64,30 +66,29 @@ impl Sockets {
                 Some(otpd_proto::LOGIN_SOCKET) => login = Some(listener),
                 Some(otpd_proto::ACCOUNT_SOCKET) => account = Some(listener),
                 Some(otpd_proto::MAIL_SOCKET) => mail = Some(listener),
+                Some(otpd_proto::WEB_SOCKET) => web = Some(listener),
                 _ => bail!(
-                    "descriptor {number} from systemd is {name:?}; login.sock, account.sock and mail.sock are wanted"
+                    "descriptor {number} from systemd is {name:?}; login.sock, account.sock, mail.sock and web.sock are wanted"
                 ),
             }
         }
         match (any, login, account) {
             (false, ..) => Ok(None),
-            (true, Some(login), Some(account)) => Ok(Some(Self { login, account, mail })),
+            (true, Some(login), Some(account)) => Ok(Some(Self { login, account, mail, web })),
             _ => bail!("systemd passed only one of login.sock and account.sock; enable both socket units"),
         }
     }
 
-    fn bind(runtime: &Path, mailer: Option<Uid>) -> anyhow::Result<Self> {
+    fn bind(runtime: &Path, mailer: Option<Uid>, web: Option<Uid>) -> anyhow::Result<Self> {
         check_directory(runtime)?;
         // Nobody may connect between bind and chmod.
         let before = umask(Mode::from_bits_truncate(0o177));
         let sockets = bind_one(&runtime.join(otpd_proto::LOGIN_SOCKET), 0o600).and_then(|login| {
             let account = bind_one(&runtime.join(otpd_proto::ACCOUNT_SOCKET), 0o666)?;
-            let place = runtime.join(otpd_proto::MAIL_SOCKET);
-            let mail = bind_one(&place, 0o600)?;
-            if nix::unistd::geteuid().is_root() {
-                nix::unistd::chown(&place, mailer, None).context("chown mail.sock")?;
-            }
-            Ok(Self { login, account, mail: Some(mail) })
+            let mail = bind_for(&runtime.join(otpd_proto::MAIL_SOCKET), mailer)?;
+            let web =
+                web.map(|web| bind_for(&runtime.join(otpd_proto::WEB_SOCKET), Some(web))).transpose()?;
+            Ok(Self { login, account, mail: Some(mail), web })
         });
         umask(before);
         sockets
@@ -114,6 +115,15 @@ fn check_directory(runtime: &Path) -> anyhow::Result<()> {
         bail!("{name} is writable by others; run: chmod go-w {name}");
     }
     Ok(())
+}
+
+/// Binds the socket of a program of ours that runs as `owner`.
+fn bind_for(path: &Path, owner: Option<Uid>) -> anyhow::Result<UnixListener> {
+    let listener = bind_one(path, 0o600)?;
+    if nix::unistd::geteuid().is_root() {
+        nix::unistd::chown(path, owner, None).with_context(|| format!("chown {}", path.display()))?;
+    }
+    Ok(listener)
 }
 
 fn bind_one(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {

@@ -86,6 +86,7 @@ impl Pool {
             Door::Account | Door::Offline => ("account", limits.account_workers),
             // Each of them may wait half a minute for a mail to come.
             Door::Mail => ("mail", MAIL_WORKERS),
+            Door::Web => ("web", WEB_WORKERS),
         };
         let work = |_| {
             let shared = Arc::clone(&shared);
@@ -158,7 +159,7 @@ impl Shared {
     fn admit(&self, connection: Connection) -> Option<(u64, Arc<Mutex<Connection>>)> {
         let peer = connection.peer();
         let mut table = self.table();
-        if !peer.is_root {
+        if !peer.is_root && peer.door != Door::Web {
             let held = table.by_user.entry(peer.raw_uid).or_insert(0);
             if *held >= self.limits.connections_per_user {
                 return None;
@@ -198,8 +199,8 @@ impl Shared {
                 Received::Over => break false,
             };
             let peer = connection.peer();
-            // otpd-mail asks as often as there are mails.
-            let unbounded = peer.is_root || peer.door == Door::Mail;
+            // They ask as often as there are mails and browsers.
+            let unbounded = peer.is_root || matches!(peer.door, Door::Mail | Door::Web);
             let within = unbounded || self.table().budgets.take(peer.raw_uid, monotonic());
             let outcome =
                 if within { (self.serve)(peer, &message, descriptor) } else { too_many_calls(&message) };
@@ -269,7 +270,7 @@ impl Shared {
 
 impl Table {
     fn drop_one(&mut self, token: u64, peer: Peer) {
-        if self.connections.remove(&token).is_none() || peer.is_root {
+        if self.connections.remove(&token).is_none() || peer.is_root || peer.door == Door::Web {
             return;
         }
         if let Some(held) = self.by_user.get_mut(&peer.raw_uid) {
@@ -286,5 +287,7 @@ const STOP: u64 = 1;
 const FIRST: u64 = 2;
 const ONCE: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLONESHOT);
 const MAIL_WORKERS: u16 = 8;
+/// Few, so that however many browsers ask, logins have the processors.
+const WEB_WORKERS: u16 = 4;
 const SWEEP_MILLISECONDS: u16 = 1000;
 const STACK: usize = 1024 * 1024;

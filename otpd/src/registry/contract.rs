@@ -241,11 +241,11 @@ fn an_account_is_given_to_whoever_has_its_name_or_its_uid_now<R: Registry>(regis
         let claims = registry.claims(&to).unwrap();
         let [claim] = &claims[..] else { panic!("{claims:?}") };
         assert!(claim.is_of(&from) && !claim.is_of(&to) && claim.active_devices == 1, "{claim:?}");
-        assert!(registry.adopt(claim, &to, event("adopted", 1)).unwrap());
+        assert!(registry.adopt(claim, &to, event("adopted", 1).into()).unwrap());
         let after = registry.find(&to).unwrap().unwrap();
         assert_eq!((after.id, &after.devices, &after.identity), (before.id, &before.devices, &to));
         assert!(
-            !registry.adopt(claim, &who(3000, "x"), event("adopted", 1)).unwrap(),
+            !registry.adopt(claim, &who(3000, "x"), event("adopted", 1).into()).unwrap(),
             "it has changed since"
         );
     }
@@ -260,7 +260,7 @@ fn an_account_is_not_given_to_somebody_who_has_one<R: Registry>(registry: &Arc<R
     let claims = registry.claims(&who(1001, "alice")).unwrap();
     assert_eq!(claims.len(), 2);
     for claim in &claims {
-        let given = registry.adopt(claim, &who(1001, "alice"), event("alice", 1));
+        let given = registry.adopt(claim, &who(1001, "alice"), event("alice", 1).into());
         assert_eq!(given, Err(RegistryError::Conflict));
     }
     assert_eq!(registry.claims(&who(1000, "alice")).unwrap().len(), 1);
@@ -273,7 +273,7 @@ fn an_account_whose_uid_was_set_free_can_be_given_back<R: Registry>(registry: &A
     registry.detach(&who(1001, "alice"), NOW, "root", event("alice", 1).into()).unwrap();
     let claims = registry.claims(&who(1000, "bob")).unwrap();
     assert_eq!(claims.iter().map(|claim| claim.uid).collect::<Vec<_>>(), [None]);
-    assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2)).unwrap());
+    assert!(registry.adopt(&claims[0], &who(1000, "bob"), event("bob", 2).into()).unwrap());
     assert!(registry.find(&who(1000, "bob")).unwrap().unwrap().is_protected());
 }
 

@@ -19,6 +19,7 @@ use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
 use otpd_core::event::Reason;
+use otpd_core::mark::Mark;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
@@ -43,13 +44,20 @@ use otpd_core::staging::Progress;
 use otpd_core::staging::Staged;
 use otpd_core::throttle::Lane;
 use otpd_core::throttle::Throttle;
+use otpd_core::ticket::Seen;
+use otpd_core::ticket::Ticket;
+use otpd_core::ticket::TicketChange;
+use otpd_core::ticket::TicketId;
 use otpd_core::time::UnixTime;
 
 // Said for the fuzz targets, which take this file as a module of theirs.
 #[path = "memory/outbox.rs"]
 mod outbox;
+#[path = "memory/tickets.rs"]
+mod tickets;
 
 use outbox::Outbox;
+use tickets::Tickets;
 
 /// Accounts and events in vectors.
 #[derive(Default)]
@@ -65,6 +73,7 @@ struct Rows {
     imports: Vec<Import>,
     data_key: Option<DataKey>,
     outbox: Outbox,
+    tickets: Tickets,
 }
 
 struct Import {
@@ -115,7 +124,12 @@ impl Rows {
         value
     }
 
-    fn keep(&mut self, journal: Journal) {
+    fn keep(&mut self, mut journal: Journal) {
+        for (change, event) in std::mem::take(&mut journal.tickets) {
+            if self.tickets.apply(&change) > 0 {
+                journal.events.extend(event);
+            }
+        }
         journal.events.into_iter().for_each(|event| self.record(event));
         self.outbox.post(journal.mails);
     }
@@ -235,7 +249,7 @@ impl Registry for Memory {
     }
 
     fn post(&self, mail: Mail, event: Event) -> Result<(), RegistryError> {
-        self.rows().keep(Journal { events: vec![event], mails: vec![mail] });
+        self.rows().keep(Journal { events: vec![event], mails: vec![mail], ..Journal::default() });
         Ok(())
     }
 
@@ -260,6 +274,30 @@ impl Registry for Memory {
 
     fn outbox(&self) -> Result<Overview, RegistryError> {
         Ok(self.rows().outbox.overview())
+    }
+
+    fn ticket(&self, mark: Mark) -> Result<Option<Ticket>, RegistryError> {
+        Ok(self.rows().tickets.find(mark))
+    }
+
+    fn tickets(&self, who: &Identity) -> Result<Vec<Ticket>, RegistryError> {
+        Ok(self.rows().tickets.of(who))
+    }
+
+    fn change_tickets(&self, change: TicketChange, event: Event) -> Result<u32, RegistryError> {
+        let mut rows = self.rows();
+        let concerned = rows.tickets.apply(&change);
+        Some(event).filter(|_| concerned > 0).into_iter().for_each(|event| rows.record(event));
+        Ok(concerned)
+    }
+
+    fn note_seen(&self, seen: Vec<(TicketId, Seen)>) -> Result<(), RegistryError> {
+        self.rows().tickets.note_seen(seen);
+        Ok(())
+    }
+
+    fn sweep_tickets(&self, now: UnixTime, unused_since: UnixTime, most: u32) -> Result<u32, RegistryError> {
+        Ok(self.rows().tickets.sweep(now, unused_since, most))
     }
 
     fn detach(
@@ -289,7 +327,7 @@ impl Registry for Memory {
         Ok(rows.accounts.iter().filter(leads).map(claim).collect())
     }
 
-    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError> {
+    fn adopt(&self, from: &Claim, to: &Identity, journal: Journal) -> Result<bool, RegistryError> {
         if self.claims(to)?.iter().any(|claim| claim.account != from.account) {
             return Err(RegistryError::Conflict);
         }
@@ -298,7 +336,7 @@ impl Registry for Memory {
             return Ok(false);
         };
         account.identity = to.clone();
-        rows.record(event);
+        rows.keep(journal);
         Ok(true)
     }
 

@@ -16,6 +16,7 @@ mod restored;
 mod rows;
 mod sqlite;
 mod staging;
+mod tickets;
 mod writer;
 
 #[cfg(test)]

@@ -75,8 +75,8 @@ impl Restored {
     }
 
     /// Makes it this box's: the data key as it is wrapped here; no code up to now and the window around it is good any
-    /// more, since the old box may have accepted any of these after the backup was made; recovery codes, mailed codes and
-    /// enrol codes are void for the same reason, and tokens have to be resynced; what was begun and not completed there is
+    /// more, since the old box may have accepted any of these after the backup was made; recovery codes, mailed codes,
+    /// enrol codes and tickets of the web are void for the same reason, and tokens have to be resynced; what was begun and not completed there is
     /// dropped. Its audit log goes on where it was.
     ///
     /// # Errors
@@ -100,6 +100,7 @@ impl Restored {
         change.execute(RESYNC, ())?;
         change.execute(VOID, ())?;
         change.execute(UNPOST, ())?;
+        change.execute("DELETE FROM ticket", ())?;
         change.execute("DELETE FROM email WHERE code IS NOT NULL", ())?;
         change.execute(UNCONFIRM, ())?;
         change.execute("UPDATE import SET state = 'dropped' WHERE state = 'open'", ())?;
@@ -224,7 +225,7 @@ const SPEND: &str = "UPDATE device SET last_step = max(ifnull(last_step, 0), ?1 
 const RESYNC: &str = "UPDATE device SET needs_resync = 1 WHERE state = 'active' AND kind = 'hotp'";
 /// Any of these may have been used on the old box.
 const VOID: &str = "UPDATE account SET stepped_up = NULL, recovery = NULL, recovered = NULL, enrol = NULL, enrol_until = NULL, enrol_tries = NULL, \
-    mailed = NULL";
+    mailed = NULL, admitted = NULL";
 /// Who was to have these has them, or knows better by now.
 const UNPOST: &str = "DELETE FROM outbox";
 const UNCONFIRM: &str =

@@ -2,6 +2,7 @@
 
 use otpd_core::account::Account;
 use otpd_core::account::AccountId;
+use otpd_core::account::Admission;
 use otpd_core::account::Refusal;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
@@ -88,7 +89,8 @@ pub(crate) fn save(connection: &Connection, before: &Account, after: &Account) -
         let Account { next_device, grace_since, stepped_up, recovered, enrolment, warned, .. } = account;
         (*next_device, *grace_since, *stepped_up, *recovered, *enrolment, *warned)
     };
-    let words = |account: &Account| (account.announce.clone(), account.language.clone());
+    let words =
+        |account: &Account| (account.announce.clone(), account.language.clone(), account.admitted.clone());
     let codes = |account: &Account| (account.recovery.clone(), account.mailed.clone());
     if own(before) != own(after) || words(before) != words(after) || codes(before) != codes(after) {
         save_account(connection, after)?;
@@ -195,6 +197,8 @@ fn account_of(row: &Row<'_>, who: &Identity) -> rusqlite::Result<Account> {
     account.language = row.get("language")?;
     account.warned.no_code = row.get::<_, Option<i64>>("warned_no_code")?.map(UnixTime);
     account.warned.reuse = row.get::<_, Option<i64>>("warned_reuse")?.map(UnixTime);
+    let (at, device) = (row.get::<_, Option<i64>>("admitted")?, row.get("admitted_by")?);
+    account.admitted = at.map(|at| Admission { at: UnixTime(at), device });
     Ok(account)
 }
 
@@ -258,7 +262,7 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
         .prepare_cached(
             "UPDATE account SET next_device = ?2, grace_since = ?3, stepped_up = ?4, announce = ?5, recovery = ?6,
                 recovered = ?7, enrol = ?8, enrol_until = ?9, enrol_tries = ?10, mailed = ?11, language = ?12, warned_no_code = ?13,
-                warned_reuse = ?14
+                warned_reuse = ?14, admitted = ?15, admitted_by = ?16
                 WHERE id = ?1",
         )
         .map_err(unavailable)?;
@@ -277,6 +281,8 @@ fn save_account(connection: &Connection, account: &Account) -> Result<(), Regist
         account.language,
         account.warned.no_code.map(|at| at.0),
         account.warned.reuse.map(|at| at.0),
+        account.admitted.as_ref().map(|admission| admission.at.0),
+        account.admitted.as_ref().and_then(|admission| admission.device.as_ref()),
     ]);
     done.map(drop).map_err(unavailable)
 }

@@ -9,7 +9,8 @@ CREATE TABLE data_key (
 
 -- A detached account has neither uid nor name; former says whose it was. recovery has 25 bytes for each recovery code:
 -- its number, when it was used (0: not yet), and a keyed mark of it; mailed has 24 for each mailed code: until when it is
--- good, and a mark. In this row, no login needs a statement for them. emails is how many rows of email it has.
+-- good, and a mark. In this row, no login needs a statement for them. emails is how many rows of email it has. admitted is
+-- when a code let its owner in on the web, until a ticket was issued for that.
 CREATE TABLE account (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     uid         INTEGER UNIQUE,
@@ -28,7 +29,9 @@ CREATE TABLE account (
     emails      INTEGER NOT NULL DEFAULT 0,
     language    TEXT,
     warned_no_code INTEGER,
-    warned_reuse   INTEGER
+    warned_reuse   INTEGER,
+    admitted       INTEGER,
+    admitted_by    TEXT
 ) STRICT;
 
 CREATE TABLE device (
@@ -114,6 +117,29 @@ CREATE TABLE source (
     at      INTEGER NOT NULL,
     PRIMARY KEY (account, address)
 ) STRICT, WITHOUT ROWID;
+
+-- Who is signed in on the web. mark is all that is known of a ticket. A visit has the ticket that it came of, and a host;
+-- it ends with that one. code_at is when an administrator gave a code for this one.
+CREATE TABLE ticket (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    mark        BLOB NOT NULL UNIQUE,
+    parent      INTEGER REFERENCES ticket (id) ON DELETE CASCADE,
+    uid         INTEGER NOT NULL,
+    name        TEXT NOT NULL,
+    host        TEXT,
+    issued      INTEGER NOT NULL,
+    expires     INTEGER NOT NULL,
+    seen        INTEGER NOT NULL,
+    password_at INTEGER NOT NULL,
+    code_at     INTEGER,
+    address     TEXT,
+    agent       TEXT,
+    device      TEXT
+) STRICT;
+
+CREATE INDEX ticket_uid ON ticket (uid);
+CREATE INDEX ticket_name ON ticket (name);
+CREATE INDEX ticket_parent ON ticket (parent) WHERE parent IS NOT NULL;
 
 -- Numbers rise without gaps: only the oldest events are ever removed, and never the newest. Each event's MAC is made
 -- of all its columns and of the MAC before it.

@@ -18,6 +18,7 @@ use otpd_core::clocks::Reading;
 use otpd_core::device::Device;
 use otpd_core::device::DeviceId;
 use otpd_core::event::Event;
+use otpd_core::mark::Mark;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::outbox::Due;
@@ -39,6 +40,10 @@ use otpd_core::registry::Walked;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Progress;
 use otpd_core::staging::Staged;
+use otpd_core::ticket::Seen;
+use otpd_core::ticket::Ticket;
+use otpd_core::ticket::TicketChange;
+use otpd_core::ticket::TicketId;
 use otpd_core::time::UnixTime;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
@@ -62,6 +67,7 @@ use super::readers::Readers;
 use super::rows;
 use super::rows::unavailable;
 use super::staging;
+use super::tickets;
 use super::writer::Sink;
 use super::writer::Writer;
 
@@ -72,6 +78,7 @@ pub struct Sqlite {
     // itself is closed after all of them: with the first of a file's descriptors go all locks that the process has on it.
     logins: Readers,
     lists: Readers,
+    web: Readers,
     _checkpoints: Checkpoints,
     _keeper: Keeper,
     writer: Arc<Writer>,
@@ -171,6 +178,7 @@ impl Unkeyed {
         Ok(Sqlite {
             logins: Readers::new(path.clone(), FOR_LOGINS),
             lists: Readers::new(path.clone(), FOR_LISTS),
+            web: Readers::new(path.clone(), FOR_WEB),
             path,
             _checkpoints: checkpoints,
             _keeper: keeper,
@@ -301,6 +309,30 @@ impl Registry for Sqlite {
         self.lists.read(outbox::overview)
     }
 
+    fn ticket(&self, mark: Mark) -> Result<Option<Ticket>, RegistryError> {
+        self.web.read(|connection| tickets::find(connection, mark))
+    }
+
+    fn tickets(&self, who: &Identity) -> Result<Vec<Ticket>, RegistryError> {
+        self.web.read(|connection| tickets::of(connection, who))
+    }
+
+    fn change_tickets(&self, change: TicketChange, event: Event) -> Result<u32, RegistryError> {
+        self.write(move |connection, journal| {
+            let concerned = tickets::apply(connection, &change)?;
+            Some(event).filter(|_| concerned > 0).into_iter().for_each(|event| journal.record(event));
+            Ok(concerned)
+        })
+    }
+
+    fn note_seen(&self, seen: Vec<(TicketId, Seen)>) -> Result<(), RegistryError> {
+        self.write(move |connection, _| tickets::note_seen(connection, &seen))
+    }
+
+    fn sweep_tickets(&self, now: UnixTime, unused_since: UnixTime, most: u32) -> Result<u32, RegistryError> {
+        self.write(move |connection, _| tickets::sweep(connection, now, unused_since, most))
+    }
+
     fn detach(&self, who: &Identity, now: UnixTime, by: &str, said: Journal) -> Result<u32, RegistryError> {
         let (who, by) = (who.clone(), by.to_owned());
         self.write(move |connection, journal| {
@@ -319,12 +351,12 @@ impl Registry for Sqlite {
         self.lists.read(|connection| claims::of(connection, who))
     }
 
-    fn adopt(&self, from: &Claim, to: &Identity, event: Event) -> Result<bool, RegistryError> {
+    fn adopt(&self, from: &Claim, to: &Identity, said: Journal) -> Result<bool, RegistryError> {
         let (from, to) = (from.clone(), to.clone());
         self.write(move |connection, journal| {
             let adopted = claims::adopt(connection, &from, &to)?;
             if adopted {
-                journal.record(event);
+                *journal = said;
             }
             Ok(adopted)
         })
@@ -523,7 +555,7 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connect
 
 /// A quick look at the tables that decide logins; `otpctl doctor` looks at everything.
 pub(super) fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
-    for table in ["data_key", "account", "device", "email", "lane", "source"] {
+    for table in ["data_key", "account", "device", "email", "lane", "source", "ticket"] {
         let said: String =
             connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| row.get(0))?;
         if said != "ok" {
@@ -536,13 +568,15 @@ pub(super) fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
 const FOR_LOGINS: usize = 4;
 /// Of their own: a long list must not make a login wait.
 const FOR_LISTS: usize = 2;
+/// Of their own too: every page of every app behind a proxy asks for one.
+const FOR_WEB: usize = 2;
 
 const COUNT_ACTIVE: &str = "SELECT count(*) FROM device WHERE state = 'active' AND \
     account IN (SELECT id FROM account WHERE name = ?1)";
 const RETIRE_ALL: &str = "UPDATE device SET state = 'retired', key = x'', retired = ?2, retired_by = ?3 \
     WHERE state <> 'retired' AND account IN (SELECT id FROM account WHERE name = ?1)";
 const DETACH_NAME: &str = "UPDATE account SET former = format('%s (uid %d)', name, uid), uid = NULL, name = NULL, \
-    recovery = NULL, recovered = NULL, enrol = NULL, mailed = NULL, emails = 0, announce = NULL WHERE name = ?1";
+    recovery = NULL, recovered = NULL, enrol = NULL, mailed = NULL, emails = 0, announce = NULL, admitted = NULL WHERE name = ?1";
 const FORGET_EMAILS: &str = "DELETE FROM email WHERE account IN (SELECT id FROM account WHERE name = ?1)";
 /// The row of another name keeps its devices: with a name and no uid it matches nobody, so its owner is refused rather
 /// than let in without a code, until root clears that as well.

@@ -27,6 +27,7 @@ use super::disk::News;
 use super::log::End;
 use super::outbox;
 use super::rows::unavailable;
+use super::tickets;
 use crate::clock;
 use crate::clock::monotonic;
 
@@ -308,6 +309,7 @@ where
         let journal = &mut self.journal;
         let change = || {
             let value = decide(connection, journal)?;
+            tickets::settle(connection, journal)?;
             journal.mails.iter().try_for_each(|mail| outbox::insert(connection, mail))?;
             journal.events.iter().try_for_each(|event| end.record(connection, event))?;
             Ok(value)

@@ -22,7 +22,7 @@ use otpd_proto::admin as wire;
 use super::Failure;
 use super::Parties;
 use super::Service;
-use super::is_admin;
+use super::administers;
 use super::post::Post;
 use super::prompt;
 use super::proof::Asked;
@@ -192,7 +192,7 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<Parties, Failure> {
         let mut parties = self.parties(peer, None)?;
-        if parties.role == Role::Owner && is_admin(&parties.settings, &parties.caller) {
+        if parties.role == Role::Owner && administers(peer, &parties.settings, &parties.caller) {
             parties.role = Role::Admin;
         }
         match permit(parties.role, request, State::Protected) {

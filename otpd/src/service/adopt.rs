@@ -56,7 +56,7 @@ impl<R: Registry> Service<R> {
         let who = parties.who();
         let mut event = parties.event(now, Kind::Adopt, Decision::Accept, Reason::Ok);
         event.detail = Some(format!("was {}, is {} (uid {})", named(claim), who.name, who.uid));
-        match self.registry.adopt(claim, who, event) {
+        match self.registry.adopt(claim, who, event.into()) {
             Ok(true) => Ok(()),
             // Somebody else did something in this moment.
             Ok(false) | Err(RegistryError::Conflict) => Err(Failure::conflict(who.name.as_str())),

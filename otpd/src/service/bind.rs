@@ -55,12 +55,15 @@ impl<R: Registry> Service<R> {
         };
         let issuer = parties.settings.issuer.clone();
         let by = parties.caller.identity.name.to_string();
+        let from =
+            parties.signed_in.map(|_| parties.address().unwrap_or_else(|| otpd_proto::WEB_SOCKET.to_owned()));
+        let from = from.unwrap_or_else(|| otpd_proto::ACCOUNT_SOCKET.to_owned());
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         let wants_email = self.wants_email(&parties.settings);
         let asked = Asked { request: Request::Begin, kind: Kind::Bind, code: call.code.as_ref(), now };
         self.change_permitted(&parties, &asked, move |account, event, _| {
             deciding.need_email(account, wants_email)?;
-            let id = wanted.begin(account, &keys, &by, now)?;
+            let id = wanted.begin(account, &keys, (&by, &from), now)?;
             let device = account.device_mut(id).ok_or_else(|| no_such_device("it"))?;
             let name = device.name.to_string();
             event.device = Some(name.clone());
@@ -167,7 +170,7 @@ impl Wanted {
         &self,
         account: &mut Account,
         keys: &Keys,
-        by: &str,
+        (by, from): (&str, &str),
         now: UnixTime,
     ) -> Result<DeviceId, Failure> {
         check_key(account, account.active(), &self.key, keys)?;
@@ -193,7 +196,7 @@ impl Wanted {
             counter: self.counter,
             replaces,
             by: by.to_owned(),
-            from: otpd_proto::ACCOUNT_SOCKET.to_owned(),
+            from: from.to_owned(),
         };
         account.begin(new, now).map_err(|error| cannot_bind(error, &name))
     }

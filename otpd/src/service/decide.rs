@@ -114,6 +114,7 @@ impl Scene {
         let used = Use { at: now, service: self.login.service.clone(), address: self.address() };
         account.note_use(device, used);
         self.learn_source(account, now);
+        self.admit(account, Some(&name), now);
         // Whoever has a device has not lost it; and what somebody else had opened is shut.
         account.recovered = None;
         // Only a login tells the owner; a process of theirs could take the announcement away unseen, and so could a login

@@ -197,12 +197,20 @@ impl<R: Registry> Service<R> {
     }
 
     /// Resolves the people and the place of a login, and asks the permit table.
-    fn scene(&self, peer: Peer, login: &Login, phase: Phase, now: UnixTime) -> Result<Scene, Failure> {
+    pub(super) fn scene(
+        &self,
+        peer: Peer,
+        login: &Login,
+        phase: Phase,
+        now: UnixTime,
+    ) -> Result<Scene, Failure> {
         let settings = self.settings();
         let groups = settings.groups();
         let (request, from, names) = match peer.door {
             Door::Login => (Request::LoginForAnyone, Origin::of(login), &self.names),
-            Door::Account | Door::Mail | Door::Offline => (Request::LoginOfOwn, Origin::Own, &self.own_names),
+            Door::Account | Door::Mail | Door::Web | Door::Offline => {
+                (Request::LoginOfOwn, Origin::Own, &self.own_names)
+            }
         };
         let begun = match (peer.door, phase) {
             (Door::Login, Phase::Answer) => self.recent.take(&login.user, &groups, clock::monotonic()),
@@ -289,7 +297,7 @@ impl<R: Registry> Service<R> {
         Next::NotRequired { why: reason.as_str().to_owned(), notice }
     }
 
-    fn refuse_conflict(&self, scene: &Scene, now: UnixTime, kind: Kind) -> Result<Next, Failure> {
+    pub(super) fn refuse_conflict(&self, scene: &Scene, now: UnixTime, kind: Kind) -> Result<Next, Failure> {
         self.recent.doubt(&scene.login.user);
         self.registry.record(scene.event(now, kind, Decision::Refuse, Reason::IdentityConflict))?;
         let name =
@@ -303,7 +311,7 @@ impl<R: Registry> Service<R> {
 
 /// Which of the three questions is asked.
 #[derive(Debug, Clone, Copy)]
-enum Phase {
+pub(super) enum Phase {
     Start,
     Answer,
     Account,

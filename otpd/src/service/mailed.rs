@@ -155,8 +155,10 @@ impl Scene {
         post: Post<'_>,
         journal: &mut Journal,
     ) -> Result<Next, KeyError> {
+        let now = post.now;
         (event.decision, event.reason) = (Decision::Accept, Reason::Ok);
         event.device = Some(ENROL_CODE.into());
+        self.admit(account, None, now);
         post.tell(account, Notice::RecoveryUsed, &self.facts(Some(ENROL_CODE)), journal)?;
         let notice = "This code let you in once. Bind a device now: otpctl bind".to_owned();
         Ok(Next::Accept { device: ENROL_CODE.into(), notice: Some(notice), digits: None })

@@ -26,9 +26,12 @@ mod recent;
 pub mod recover;
 pub mod resync;
 mod scene;
+mod seen;
+mod tickets;
 mod typed;
 pub mod verify;
 mod vigil;
+pub mod web;
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +41,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::atomic::AtomicU64;
 
 use otpd_core::chain::Link;
+use otpd_core::device::Use;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -49,6 +54,7 @@ use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::throttle::Lane;
 use otpd_core::time::UnixTime;
+use otpd_proto::session::SERVICE;
 
 use crate::keys::KeyError;
 use crate::keys::Keys;
@@ -57,6 +63,7 @@ use crate::names::NoAnswer;
 use crate::names::Person;
 use crate::peer::Door;
 use crate::peer::Peer;
+use crate::peer::SignedIn;
 use crate::permit::Permit;
 use crate::permit::Request;
 use crate::permit::Role;
@@ -68,6 +75,7 @@ use crate::upkeep::Bell;
 
 use office::Office;
 use recent::Recent;
+use seen::Uses;
 use vigil::Vigil;
 
 /// Everything a call needs.
@@ -94,6 +102,10 @@ pub struct Service<R> {
     office: Office,
     /// Who was asked for a code and has given none.
     vigil: Vigil,
+    /// When tickets were last used.
+    seen: Uses,
+    /// Tickets that were brought and are none, or none any more.
+    unknown_tickets: AtomicU64,
 }
 
 /// Why a call has no result.
@@ -191,6 +203,8 @@ impl<R: Registry> Service<R> {
             bell: Arc::default(),
             office: Office::default(),
             vigil: Vigil::default(),
+            seen: Uses::default(),
+            unknown_tickets: AtomicU64::default(),
         }
     }
 
@@ -294,6 +308,8 @@ impl<R: Registry> Service<R> {
         let groups = settings.groups();
         let caller = match peer.uid {
             _ if peer.door == Door::Offline => offline::root(),
+            // otpd-web itself is nobody.
+            _ if peer.door == Door::Web && peer.signed_in.is_none() => None,
             Some(uid) => self.own_names.by_uid(uid, groups.clone())?,
             None => None,
         };
@@ -302,7 +318,9 @@ impl<R: Registry> Service<R> {
             None => caller.clone(),
             Some(name) if name == caller.identity.name.as_str() => caller.clone(),
             // Only who may name others learns who exists, or has anybody looked up.
-            Some(_) if !peer.is_root && !is_admin(&settings, &caller) => return Err(Failure::not_permitted()),
+            Some(_) if !peer.is_root && !administers(peer, &settings, &caller) => {
+                return Err(Failure::not_permitted());
+            }
             Some(name) => {
                 let found = match self.own_names.by_name(name, groups) {
                     Ok(Some(found)) => Some(found),
@@ -313,17 +331,18 @@ impl<R: Registry> Service<R> {
             }
         };
         let role = role(peer, &settings, &caller, &account);
-        Ok(Parties { caller, account, role, settings })
+        Ok(Parties { caller, account, role, settings, signed_in: peer.signed_in })
     }
 }
 
-/// The two sides of a call on account.sock.
+/// The two sides of a call on account.sock, or of one on web.sock by somebody who is signed in.
 #[derive(Clone)]
 struct Parties {
     caller: Person,
     account: Person,
     role: Role,
     settings: Arc<Settings>,
+    signed_in: Option<SignedIn>,
 }
 
 impl Parties {
@@ -333,8 +352,21 @@ impl Parties {
         Event {
             uid: Some(self.account.identity.uid),
             lane: Some(Lane::Own),
+            service: self.signed_in.map(|_| SERVICE.to_owned()),
+            address: self.address(),
             ..Event::blank(now, user, self.caller.identity.name.as_str(), kind, decision, reason)
         }
+    }
+
+    /// Of the browser, if there is one.
+    fn address(&self) -> Option<String> {
+        Some(self.signed_in?.address?.to_string())
+    }
+
+    /// A use of a device whose code came with this call.
+    fn use_at(&self, at: UnixTime) -> Use {
+        let service = if self.signed_in.is_some() { SERVICE } else { "otpctl" };
+        Use { at, service: service.into(), address: self.address() }
     }
 
     fn who(&self) -> &Identity {
@@ -349,13 +381,18 @@ fn role(peer: Peer, settings: &Settings, caller: &Person, account: &Person) -> R
         Role::Root
     } else if caller.identity == account.identity {
         Role::Owner
-    } else if !is_admin(settings, caller) {
+    } else if !administers(peer, settings, caller) {
         Role::Other
     } else if account.identity.uid.is_root() {
         Role::AdminOnRoot
     } else {
         Role::Admin
     }
+}
+
+/// Whether a caller administers. On the web root does too, and no more than that.
+fn administers(peer: Peer, settings: &Settings, caller: &Person) -> bool {
+    is_admin(settings, caller) || (peer.signed_in.is_some() && caller.identity.uid.is_root())
 }
 
 fn is_admin(settings: &Settings, person: &Person) -> bool {

@@ -2,13 +2,11 @@
 //! change that it permits.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use otpd_core::account::Account;
 use otpd_core::check::Verdict;
 use otpd_core::check::check;
 use otpd_core::code::Code;
-use otpd_core::device::Use;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -18,8 +16,11 @@ use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::throttle::Lane;
+use otpd_core::ticket::TicketChange;
+use otpd_core::ticket::fresh_until;
 use otpd_core::time::UnixTime;
 use otpd_proto::Secret;
+use otpd_proto::session::SERVICE;
 
 use super::Failure;
 use super::Parties;
@@ -30,9 +31,9 @@ use super::post::Facts;
 use super::post::Post;
 use super::prompt;
 use crate::keys::Keys;
+use crate::peer::SignedIn;
 use crate::permit::Permit;
 use crate::permit::Request;
-use crate::permit::Role;
 use crate::permit::State;
 use crate::permit::permit;
 
@@ -62,16 +63,20 @@ impl<R: Registry> Service<R> {
         F: FnOnce(&mut Account, &mut Event, &mut Journal) -> Result<T, Failure> + Clone + Send + 'static,
     {
         let (request, now) = (asked.request, asked.now);
+        if request.wants_password() && !parties.has_password(now) {
+            return self.refuse(parties, now, asked.kind, password_needed());
+        }
         if permit(parties.role, request, State::Protected) == Permit::AdminsCode {
             self.step_up(parties, asked)?;
         }
+        let acting = parties.clone();
         let code = asked.code.map(read);
         let (role, keys, settings) = (parties.role, Arc::clone(&self.keys), Arc::clone(&parties.settings));
         let mut event = parties.event(now, asked.kind, Decision::Refuse, Reason::NotPermitted);
         let decide = move |account: &mut Account, journal: &mut Journal| {
             account.expire_pending(now);
             let before = account.lane(Lane::Own).failures;
-            let proven = prove(account, role, request, code, now, &keys);
+            let proven = prove(account, &acting, request, code, now, &keys);
             let result = proven.and_then(|()| act(account, &mut event, journal));
             let post = Post { keys: &keys, settings: &settings, now };
             let told = post.tell_if_closed(account, (Lane::Own, before), &Facts::default(), journal);
@@ -103,7 +108,7 @@ impl<R: Registry> Service<R> {
     pub(super) fn step_up(&self, parties: &Parties, asked: &Asked<'_>) -> Result<(), Failure> {
         let now = asked.now;
         let code = asked.code.map(read);
-        let keys = Arc::clone(&self.keys);
+        let (acting, keys) = (parties.clone(), Arc::clone(&self.keys));
         let caller = parties.caller.identity.name.as_str();
         let mut event = Event {
             uid: Some(parties.caller.identity.uid),
@@ -113,19 +118,26 @@ impl<R: Registry> Service<R> {
                 asked.kind.as_str(),
                 parties.who().name
             )),
+            service: parties.signed_in.map(|_| SERVICE.to_owned()),
+            address: parties.address(),
             ..Event::blank(now, caller, caller, Kind::StepUp, Decision::Refuse, Reason::CodeNeeded)
         };
         let decide = move |account: &mut Account, journal: &mut Journal| {
-            let recent = |at: UnixTime| at <= now && now.since(at) < STEP_UP_FOR;
-            if code.is_none() && account.stepped_up.is_some_and(recent) {
+            // On the web, of the one sign-in that gave it.
+            let given = acting.signed_in.map_or(account.stepped_up, |signed_in| signed_in.code_at);
+            if code.is_none() && fresh_until(given, now).is_some() {
                 return Ok(());
             }
             if !account.is_protected() {
                 return Err(no_device_of_ones_own());
             }
-            let result = check_own(account, code, now, &keys);
-            if result.is_ok() {
-                account.stepped_up = Some(now);
+            let result = check_own(account, code, &acting, now, &keys);
+            match acting.signed_in {
+                _ if result.is_err() => {}
+                Some(SignedIn { ticket: id, .. }) => {
+                    journal.tickets(TicketChange::Prove { id, at: now }, None)
+                }
+                None => account.stepped_up = Some(now),
             }
             judge(&mut event, &result);
             journal.record(event);
@@ -134,6 +146,20 @@ impl<R: Registry> Service<R> {
         let done = self.registry.change(&parties.caller.identity, decide).map_err(Failure::from)?;
         done.unwrap_or_else(|| Err(no_device_of_ones_own()))
     }
+}
+
+impl Parties {
+    /// Whether the caller's password stands for a change: on the web it has to be of the last 10 minutes.
+    fn has_password(&self, now: UnixTime) -> bool {
+        self.signed_in.is_none_or(|signed_in| fresh_until(Some(signed_in.password_at), now).is_some())
+    }
+}
+
+fn password_needed() -> Failure {
+    Failure::refused(
+        Reason::PasswordNeeded,
+        "Give your password again: for changes it has to be of the last 10 minutes.",
+    )
 }
 
 fn no_device_of_ones_own() -> Failure {
@@ -158,16 +184,16 @@ fn read(typed: &Secret) -> Result<Code, Failure> {
 /// Asks the table, and checks the owner's code where it wants one.
 fn prove(
     account: &mut Account,
-    role: Role,
+    acting: &Parties,
     request: Request,
     code: Option<Result<Code, Failure>>,
     now: UnixTime,
     keys: &Keys,
 ) -> Result<(), Failure> {
-    match permit(role, request, State::of(account, now)) {
+    match permit(acting.role, request, State::of(account, now)) {
         // AdminsCode was seen to before this change began.
         Permit::Free | Permit::AdminsCode => Ok(()),
-        Permit::OwnersCode => check_own(account, code, now, keys),
+        Permit::OwnersCode => check_own(account, code, acting, now, keys),
         Permit::Never => Err(Failure::not_permitted()),
     }
 }
@@ -176,6 +202,7 @@ fn prove(
 fn check_own(
     account: &mut Account,
     code: Option<Result<Code, Failure>>,
+    acting: &Parties,
     now: UnixTime,
     keys: &Keys,
 ) -> Result<(), Failure> {
@@ -193,7 +220,7 @@ fn check_own(
     let failures = account.lane(Lane::Own).failures;
     match verdict {
         Verdict::Accepted { device, .. } => {
-            account.note_use(device, Use { at: now, service: "otpctl".into(), address: None });
+            account.note_use(device, acting.use_at(now));
             Ok(())
         }
         Verdict::Used { next, .. } => Err(Failure::Refused {
@@ -254,5 +281,3 @@ fn judge<T>(event: &mut Event, result: &Result<T, Failure>) {
         Err(Failure::Unavailable { cause, .. }) => event.detail = Some(cause.clone()),
     }
 }
-
-const STEP_UP_FOR: Duration = Duration::from_secs(600);

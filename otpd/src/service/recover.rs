@@ -132,6 +132,7 @@ impl Scene {
         event.decision = Decision::Accept;
         event.reason = Reason::Ok;
         self.learn_source(account, now);
+        self.admit(account, None, now);
         let notice = Some(notice(account, now));
         Ok(Next::Accept { device: by.to_owned(), notice, digits: None })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use otpd_core::account::Account;
+use otpd_core::account::Admission;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
@@ -12,6 +13,7 @@ use otpd_core::throttle::Lane;
 use otpd_core::time::UnixTime;
 use otpd_proto::login::Login;
 use otpd_proto::login::Next;
+use otpd_proto::session::SERVICE;
 
 use super::post::Facts;
 use super::prompt;
@@ -110,6 +112,13 @@ impl Scene {
             address: self.address(),
             device: device.map(ToOwned::to_owned),
             detail: None,
+        }
+    }
+
+    /// Remembers, of a login on the web, that a code let its owner in: a ticket is to be had for that.
+    pub(super) fn admit(&self, account: &mut Account, device: Option<&str>, now: UnixTime) {
+        if self.login.service == SERVICE && !matches!(self.from, Origin::Own) {
+            account.admitted = Some(Admission { at: now, device: device.map(ToOwned::to_owned) });
         }
     }
 

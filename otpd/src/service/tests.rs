@@ -41,7 +41,7 @@ const NOW: UnixTime = UnixTime(1_800_000_000);
 const USER: &str = "bin";
 const ADMIN: &str = "daemon";
 
-const ROOT: Peer = Peer { door: Door::Login, raw_uid: 0, uid: None, is_root: true };
+const ROOT: Peer = Peer { door: Door::Login, raw_uid: 0, uid: None, is_root: true, signed_in: None };
 
 fn service(settings: Settings) -> Service<Memory> {
     let directory = tempfile::tempdir().unwrap();

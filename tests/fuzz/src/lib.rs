@@ -59,7 +59,7 @@ impl Caller {
             Self::User => (Door::Account, 2),
             Self::Mailer => (Door::Mail, MAILER),
         };
-        Peer { door, raw_uid, uid: Uid::new(raw_uid), is_root: raw_uid == 0 }
+        Peer { door, raw_uid, uid: Uid::new(raw_uid), is_root: raw_uid == 0, signed_in: None }
     }
 }
 

@@ -108,7 +108,10 @@ fn sighup_takes_a_good_change_and_leaves_a_bad_one() {
     for (number, (settings, expected)) in (1..).zip([
         ("[service.kiosk]\nask = \"sometimes\"", "sometimes"),
         ("[policy]\nrequire_groups = [\"no-such\"]", "no-such"),
-        ("[limits]\ncalls_per_minute = 5", "[limits] and [mail] change only when otpd is restarted"),
+        (
+            "[limits]\ncalls_per_minute = 5",
+            "[limits], [mail] and web.user change only when otpd is restarted",
+        ),
         ("user = \"alice\"", "user, [paths]"),
     ]) {
         bed.configure(settings);
