@@ -151,6 +151,18 @@ impl Names {
         self.ask(move |database| person(database, uid.as_u32(), &groups))
     }
 
+    /// The user of this number, with the names of all their groups; `None` if there is positively nobody.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn with_group_names(&self, uid: Uid) -> Result<Option<(Identity, Vec<String>)>, NoAnswer> {
+        self.ask(move |database| {
+            let Some(user) = database.user_numbered(uid.as_u32())? else { return Ok(None) };
+            let Ok(name) = AccountName::new(&user.name) else { return Ok(None) };
+            Ok(Some((Identity { uid, name }, database.group_names(&user.name, user.gid)?)))
+        })
+    }
+
     /// Whether there is positively neither a user of this name nor one of this number. What else counts as "not there",
     /// an error number that says so, is no answer here: modules give it as well while their server is away.
     ///

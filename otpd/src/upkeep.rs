@@ -170,6 +170,7 @@ fn keep_vigil<R: Registry>(service: &Service<R>) {
     while !service.bell().stops_within(VIGIL) {
         service.tell_of_missing_codes(clock::now(), clock::monotonic());
         service.note_seen();
+        service.tell_of_unknown_tickets();
     }
 }
 

@@ -151,6 +151,9 @@ pub struct Status {
     /// After a login by a recovery code, until a new device is proven: until then changes need no code, Unix seconds.
     #[serde(default)]
     pub rebind_until: Option<i64>,
+    /// In how many places the account is signed in on the web.
+    #[serde(default)]
+    pub sign_ins: u32,
     /// Secure emails.
     #[serde(default)]
     pub emails: Vec<Email>,

@@ -192,6 +192,7 @@ fn the_account_interface_is_its_types() {
         rebind_until: Some(1),
         emails: vec![],
         mail_problem: Some(text()),
+        sign_ins: 1,
         news: vec![],
         now: 1,
         clock_synchronised: Some(true),

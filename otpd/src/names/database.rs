@@ -107,6 +107,23 @@ impl Database {
         }
     }
 
+    /// The names of somebody's groups. A group without a name is left out.
+    pub(super) fn group_names(&self, name: &str, primary: u32) -> Result<Vec<String>, NoAnswer> {
+        match self {
+            Self::System => {
+                let gids = all_groups(name, Gid::from_raw(primary))?.into_iter();
+                let groups = gids.map(|gid| found(Group::from_gid(gid))).collect::<Result<Vec<_>, _>>()?;
+                Ok(groups.into_iter().flatten().map(|group| group.name).collect())
+            }
+            Self::Files(files) => {
+                let is_theirs = |group: &&GroupEntry| {
+                    group.gid == primary || group.members.iter().any(|member| member == name)
+                };
+                Ok(files.groups.iter().filter(is_theirs).map(|group| group.name.clone()).collect())
+            }
+        }
+    }
+
     /// Whether somebody is in a group; `None` if there is no such group.
     pub(super) fn is_member(&self, name: &str, primary: u32, gid: u32) -> Result<Option<bool>, NoAnswer> {
         match self {
@@ -152,10 +169,12 @@ fn is_member(name: &str, primary: Gid, gid: Gid) -> Result<Option<bool>, NoAnswe
     if primary == gid || group.mem.iter().any(|member| member == name) {
         return Ok(Some(true));
     }
+    Ok(Some(all_groups(name, primary)?.contains(&gid)))
+}
+
+fn all_groups(name: &str, primary: Gid) -> Result<Vec<Gid>, NoAnswer> {
     let name = std::ffi::CString::new(name).map_err(|error| NoAnswer::Failed(error.to_string()))?;
-    let all =
-        nix::unistd::getgrouplist(&name, primary).map_err(|errno| NoAnswer::Failed(errno.to_string()))?;
-    Ok(Some(all.contains(&gid)))
+    nix::unistd::getgrouplist(&name, primary).map_err(|errno| NoAnswer::Failed(errno.to_string()))
 }
 
 /// "Not there" is an answer; an error is not.
@@ -191,6 +210,7 @@ mod tests {
         assert_eq!(files.is_member("alice", 100, 200).unwrap(), Some(true));
         assert_eq!(files.is_member("carol", 100, 200).unwrap(), Some(false));
         assert_eq!(files.is_member("alice", 100, 300).unwrap(), None);
+        assert_eq!(files.group_names("alice", 100).unwrap(), ["users", "nas"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpd_core::account::Account;
+use otpd_core::account::Admission;
 use otpd_core::account::NewDevice;
 use otpd_core::chain::ChainKey;
 use otpd_core::device::DeviceId;
@@ -36,6 +37,7 @@ use otpd_core::waiting::Waiting;
 mod copies;
 mod log;
 mod mail;
+mod tickets;
 
 use super::Sqlite;
 use super::memory::Memory;
@@ -49,6 +51,11 @@ use log::the_log_is_whole_whatever_was_recorded_and_removed;
 use mail::a_mail_that_is_given_up_leaves_nothing_but_its_end;
 use mail::a_mail_waits_until_a_server_has_it;
 use mail::codes_go_before_notices_and_of_notices_only_so_many_wait;
+use tickets::a_renewed_ticket_has_another_mark_and_keeps_its_visits;
+use tickets::a_ticket_is_known_by_its_mark_until_it_ends;
+use tickets::all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits;
+use tickets::of_too_many_tickets_the_oldest_goes;
+use tickets::what_was_over_or_not_used_is_swept_a_few_at_a_time;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -95,6 +102,11 @@ contract!(
     a_mail_waits_until_a_server_has_it,
     codes_go_before_notices_and_of_notices_only_so_many_wait,
     a_mail_that_is_given_up_leaves_nothing_but_its_end,
+    a_ticket_is_known_by_its_mark_until_it_ends,
+    a_renewed_ticket_has_another_mark_and_keeps_its_visits,
+    all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits,
+    of_too_many_tickets_the_oldest_goes,
+    what_was_over_or_not_used_is_swept_a_few_at_a_time,
 );
 
 pub(super) fn open(directory: &std::path::Path) -> Sqlite {
@@ -174,6 +186,7 @@ fn what_a_change_did_is_read_back<R: Registry>(registry: &Arc<R>) {
         account.recovery = Sheet::new([Mark([1; 16]), Mark([2; 16])]);
         let _ = account.recover(Mark([2; 16]), NOW);
         account.enrolment = Some(Waiting::begin(Mark([3; 16]), NOW));
+        account.admitted = Some(Admission { at: NOW, device: Some("phone".into()) });
         assert!(!account.enrol(Mark([4; 16]), NOW));
         mail::fill(account);
         let new = NewDevice {

@@ -34,17 +34,22 @@ pub(crate) fn settle(connection: &Connection, journal: &mut Journal) -> Result<(
     Ok(())
 }
 
-/// Does a change. Returns how many tickets it concerned, visits that end with another one not counted.
+/// Does a change. Returns how many tickets it concerned.
 pub(crate) fn apply(connection: &Connection, change: &TicketChange) -> Result<u32, RegistryError> {
     match change {
         TicketChange::Issue(new) => issue(connection, new),
         TicketChange::Renew { mark, new, at } => execute(connection, RENEW, params![mark.0, new.0, at.0]),
         TicketChange::Prove { id, at } => execute(connection, PROVE, params![id.0, at.0]),
+        // Visits first: those that go with another ticket are not counted by SQLite.
         TicketChange::End { who, id } => {
-            execute(connection, END, params![id.0, who.uid.as_u32(), who.name.as_str()])
+            let row = params![id.0, who.uid.as_u32(), who.name.as_str()];
+            let visits = execute(connection, END_VISITS, row)?;
+            Ok(execute(connection, END, row)?.saturating_add(visits))
         }
         TicketChange::EndAll { uid, name, but } => {
-            execute(connection, END_ALL, params![uid.map(Uid::as_u32), name, but.map(|id| id.0)])
+            let row = params![uid.map(Uid::as_u32), name, but.map(|id| id.0)];
+            let visits = execute(connection, END_ALL_VISITS, row)?;
+            Ok(execute(connection, END_ALL, row)?.saturating_add(visits))
         }
     }
 }
@@ -147,9 +152,11 @@ const RENEW: &str =
     "UPDATE ticket SET mark = ?2, password_at = ?3, seen = ?3 WHERE mark = ?1 AND parent IS NULL";
 const PROVE: &str = "UPDATE ticket SET code_at = ?2 WHERE id = ?1 AND parent IS NULL";
 const END: &str = "DELETE FROM ticket WHERE id = ?1 AND uid = ?2 AND name = ?3";
-/// Visits that end by themselves, and those that end with another one.
+const END_VISITS: &str = "DELETE FROM ticket WHERE parent = ?1 AND uid = ?2 AND name = ?3";
 const END_ALL: &str = "\
     DELETE FROM ticket WHERE (uid = ?1 OR name = ?2) AND (?3 IS NULL OR (id <> ?3 AND parent IS NOT ?3))";
+const END_ALL_VISITS: &str = "\
+    DELETE FROM ticket WHERE (uid = ?1 OR name = ?2) AND (?3 IS NULL OR id <> ?3) AND parent IS NOT NULL AND parent IS NOT ?3";
 const NOTE_SEEN: &str = "UPDATE ticket SET seen = max(seen, ?2), address = ?3 WHERE id = ?1";
 const SWEEP: &str = "\
     DELETE FROM ticket WHERE id IN

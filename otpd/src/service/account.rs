@@ -63,6 +63,7 @@ impl<R: Registry> Service<R> {
             rebind_until: account
                 .and_then(|account| account.recovered)
                 .map(|at| at.plus(Account::REBIND_FOR).0),
+            sign_ins: self.count_sign_ins(&parties, now)?,
             emails: account.map(|account| self.wire_emails(&parties, account, now)).unwrap_or_default(),
             mail_problem: self.mail_problem(),
             news: account
@@ -175,6 +176,7 @@ impl<R: Registry> Service<R> {
                 let notice = if remaining == 0 { Notice::ProtectionOff } else { Notice::DeviceRemoved };
                 let post = Post { keys: &keys, settings: &deciding.settings, now };
                 post.tell(account, notice, &deciding.facts(Some(&device.name)), journal)?;
+                deciding.end_others(journal, now);
             }
             Ok(wire::Unbound { device, remaining })
         })
@@ -201,6 +203,7 @@ impl<R: Registry> Service<R> {
             let retired = account.retire_all(now, deciding.caller.identity.name.as_str());
             let post = Post { keys: &keys, settings: &deciding.settings, now };
             post.tell(account, Notice::ProtectionOff, &deciding.facts(None), journal)?;
+            deciding.end_others(journal, now);
             Ok(wire::TurnedOff { retired })
         })
     }

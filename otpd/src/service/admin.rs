@@ -73,6 +73,7 @@ impl<R: Registry> Service<R> {
             let mut event = parties.event(now, Kind::Reset, Decision::Accept, Reason::IdentityConflict);
             event.detail = Some("detached what was bound to the name and to the uid".into());
             let mut journal = Journal::from(event);
+            parties.end_others(&mut journal, now);
             if let Some(account) = self.registry.find_by_name(&parties.who().name)? {
                 let post = Post { keys: &self.keys, settings: &parties.settings, now };
                 journal.mails = post.notices(&account, Notice::Reset, &parties.facts(None))?;
@@ -88,6 +89,7 @@ impl<R: Registry> Service<R> {
             post.tell(account, Notice::Reset, &deciding.facts(None), journal)?;
             // Whoever lost everything may have lost the mailbox too, to the same thief.
             account.emails = Emails::default();
+            deciding.end_others(journal, now);
             Ok(wire::WasReset { retired })
         })
     }

@@ -8,8 +8,10 @@ use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
 use otpd_core::registry::Claim;
+use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::ticket::TicketChange;
 use otpd_core::time::UnixTime;
 use otpd_proto::admin as wire;
 
@@ -56,7 +58,11 @@ impl<R: Registry> Service<R> {
         let who = parties.who();
         let mut event = parties.event(now, Kind::Adopt, Decision::Accept, Reason::Ok);
         event.detail = Some(format!("was {}, is {} (uid {})", named(claim), who.name, who.uid));
-        match self.registry.adopt(claim, who, event.into()) {
+        let mut journal = Journal::from(event);
+        let (uid, name) = (claim.uid, claim.name.as_ref().map(AccountName::to_string));
+        journal.tickets(TicketChange::EndAll { uid, name, but: None }, None);
+        parties.end_others(&mut journal, now);
+        match self.registry.adopt(claim, who, journal) {
             Ok(true) => Ok(()),
             // Somebody else did something in this moment.
             Ok(false) | Err(RegistryError::Conflict) => Err(Failure::conflict(who.name.as_str())),

@@ -114,6 +114,7 @@ impl<R: Registry> Service<R> {
             let notice = if confirmed.first { Notice::ProtectionOn } else { Notice::DeviceBound };
             let post = Post { keys: &keys, settings: &deciding.settings, now };
             post.tell(account, notice, &deciding.facts(Some(&confirmed.device.name)), journal)?;
+            deciding.end_others(journal, now);
             Ok(confirmed)
         })
     }

@@ -27,6 +27,7 @@ use otpd_core::registry::RegistryError;
 use otpd_core::staging::ImportId;
 use otpd_core::staging::Progress;
 use otpd_core::staging::Staged;
+use otpd_core::ticket::TicketChange;
 use otpd_core::time::UnixTime;
 use otpd_proto::admin as wire;
 
@@ -40,6 +41,7 @@ use super::bind::check_key;
 use super::bind::free_name;
 use super::post;
 use super::post::Facts;
+use super::sign_ins::with_change;
 use crate::keys::Keys;
 use crate::names::Groups;
 use crate::names::NoAnswer;
@@ -215,7 +217,11 @@ impl<R: Registry> Service<R> {
                 Some(account) => bind(account, import, staged, by, &keys, now),
                 None => Err(Failure::conflict(staged.who.name.as_str())),
             };
-            journal.record(event_of(staged, by, &bound, now));
+            let event = event_of(staged, by, &bound, now);
+            if bound.is_ok() {
+                journal.tickets(TicketChange::end_all(&staged.who, None), Some(with_change(event.clone())));
+            }
+            journal.record(event);
             bound.is_ok()
         })
     }

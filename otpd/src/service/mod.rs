@@ -27,11 +27,14 @@ pub mod recover;
 pub mod resync;
 mod scene;
 mod seen;
+pub mod sign_ins;
 mod tickets;
 mod typed;
 pub mod verify;
 mod vigil;
+pub mod visit;
 pub mod web;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +80,8 @@ use office::Office;
 use recent::Recent;
 use seen::Uses;
 use vigil::Vigil;
+use visit::Visitors;
+use words::Words;
 
 /// Everything a call needs.
 pub struct Service<R> {
@@ -106,6 +111,10 @@ pub struct Service<R> {
     seen: Uses,
     /// Tickets that were brought and are none, or none any more.
     unknown_tickets: AtomicU64,
+    /// Who is on the way to another host.
+    words: Words,
+    /// Who came there.
+    visitors: Visitors,
 }
 
 /// Why a call has no result.
@@ -205,6 +214,8 @@ impl<R: Registry> Service<R> {
             vigil: Vigil::default(),
             seen: Uses::default(),
             unknown_tickets: AtomicU64::default(),
+            words: Words::default(),
+            visitors: Visitors::default(),
         }
     }
 

@@ -10,8 +10,10 @@ use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::registry::Journal;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
+use otpd_core::ticket::TicketChange;
 use otpd_core::time::UnixTime;
 use otpd_proto::admin as wire;
 
@@ -84,7 +86,9 @@ impl<R: Registry> Service<R> {
             return Err(Failure::refused(Reason::UserExists, say));
         }
         event.detail = Some("the user is gone".into());
-        Ok(wire::Pruned { retired: self.registry.detach(&who, now, &by, event.into())? })
+        let mut journal = Journal::from(event);
+        journal.tickets(TicketChange::end_all(&who, None), None);
+        Ok(wire::Pruned { retired: self.registry.detach(&who, now, &by, journal)? })
     }
 }
 

@@ -125,6 +125,7 @@ impl Scene {
         event.device = Some(by.to_owned());
         account.clear_lane(self.lane(account, now));
         post.tell(account, Notice::RecoveryUsed, &self.facts(Some(by)), journal)?;
+        self.end_all(account, journal, now);
         if self.settings.recovery.grants == Grants::Rebind {
             event.reason = Reason::RebindOnly;
             return Ok(refuse(&format!("That was right, and logs nobody in here. {}", rebind(account, now))));

@@ -30,12 +30,14 @@ impl Uses {
     /// Notes that one was used: to the minute, and of a visit for the ticket that it came of too, which must not be idle
     /// while that is in use.
     pub(super) fn note(&self, ticket: &Ticket, address: Option<IpAddr>, now: UnixTime) {
-        let last = self.last(ticket);
-        let address = address.map(|address| address.to_string());
-        if last <= now && now.since(last) < EACH && address == ticket.address {
+        let mut uses = self.uses();
+        let noted = uses.get(&ticket.id);
+        let last = noted.map_or(ticket.seen, |seen| seen.at.max(ticket.seen));
+        let from = noted.map_or(&ticket.address, |seen| &seen.address);
+        let address = address.map(|address| address.to_string()).or_else(|| from.clone());
+        if last <= now && now.since(last) < EACH && address == *from {
             return;
         }
-        let mut uses = self.uses();
         if let Scope::Visit { parent, .. } = ticket.scope {
             uses.insert(parent, Seen { at: now, address: address.clone() });
         }

@@ -27,6 +27,7 @@ mod recover;
 mod resync;
 mod verify;
 mod vigil;
+mod web;
 
 use super::*;
 use crate::keys::MasterKey;

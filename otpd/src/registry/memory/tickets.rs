@@ -43,7 +43,9 @@ impl Tickets {
                 }
                 is_it
             }),
-            TicketChange::End { who, id } => self.end(|ticket| ticket.id == *id && ticket.who == *who),
+            TicketChange::End { who, id } => {
+                self.end(|ticket| (ticket.id == *id || parent(ticket) == Some(*id)) && ticket.who == *who)
+            }
             TicketChange::EndAll { uid, name, but } => self.end(|ticket| {
                 let is_theirs =
                     *uid == Some(ticket.who.uid) || name.as_deref() == Some(ticket.who.name.as_str());
