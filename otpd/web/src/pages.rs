@@ -24,6 +24,7 @@ use crate::token;
 
 pub mod account;
 pub mod act;
+pub mod admin;
 pub mod change;
 pub mod codes;
 pub mod draft;
