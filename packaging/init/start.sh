@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# What the init scripts of otpd and otpd-mail do, on boxes without systemd. They say NAME and DESC, and source
-# /lib/lsb/init-functions before this.
+# What the init scripts of otpd, otpd-mail, otpd-login and otpd-web do, on boxes without systemd. They say NAME and DESC, and what
+# else the daemon is started with in ARGUMENTS; and source /lib/lsb/init-functions before this.
 
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 DAEMON=/usr/sbin/$NAME
@@ -18,7 +18,7 @@ do_start() {
     running && return 1
     rm -f "$LOG" && (umask 077 && : >"$LOG") || return 2
     start-stop-daemon --start --quiet --background --make-pidfile --pidfile "$PIDFILE" --exec "$DAEMON" \
-        --output "$LOG" || return 2
+        --output "$LOG" -- ${ARGUMENTS-} || return 2
     tries=0
     until grep -qE "$NAME: ready(;|\$)" "$LOG"; do
         # The pid file takes a moment.

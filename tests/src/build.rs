@@ -13,6 +13,8 @@ pub struct Programs {
     pub otpd_mail: PathBuf,
     /// The PAM application behind the web login.
     pub otpd_login: PathBuf,
+    /// The account page.
+    pub otpd_web: PathBuf,
     /// The command-line client.
     pub otpctl: PathBuf,
     /// The PAM module.
@@ -41,6 +43,8 @@ impl Programs {
                     "-p",
                     "otpd-login",
                     "-p",
+                    "otpd-web",
+                    "-p",
                     "otpctl",
                     "-p",
                     "pam_otp",
@@ -54,6 +58,7 @@ impl Programs {
                 otpd: target.join("otpd"),
                 otpd_mail: target.join("otpd-mail"),
                 otpd_login: target.join("otpd-login"),
+                otpd_web: target.join("otpd-web"),
                 otpctl: target.join("otpctl"),
                 pam_otp: target.join("libpam_otp.so"),
             }

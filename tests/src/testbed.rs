@@ -390,6 +390,7 @@ fn lay_out(root: &Path) {
     fs::copy(&programs.otpd, root.join("bin/otpd")).expect("copied");
     fs::copy(&programs.otpd_mail, root.join("bin/otpd-mail")).expect("copied");
     fs::copy(&programs.otpd_login, root.join("bin/otpd-login")).expect("copied");
+    fs::copy(&programs.otpd_web, root.join("bin/otpd-web")).expect("copied");
     fs::copy(&programs.otpctl, root.join("bin/otpctl")).expect("copied");
     fs::copy(&programs.pam_otp, root.join("lib/pam_otp.so")).expect("copied");
     let other = "auth required pam_deny.so\naccount required pam_deny.so\n";

@@ -4,8 +4,8 @@
 # With the network of the host. What cargo would build is brought along; apt's question is answered.
 install_by_hand() {
     local home="$tree/home/alice/otpd"
-    cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpctl -p pam_otp &&
-        install -D -t "$home/target/release" "$target/release/"{otpd,otpd-mail,otpctl,libpam_otp.so} &&
+    cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpctl -p pam_otp &&
+        install -D -t "$home/target/release" "$target/release/"{otpd,otpd-mail,otpd-login,otpctl,libpam_otp.so} &&
         echo 'APT::Get::Assume-Yes "true";' >"$tree/etc/apt/apt.conf.d/yes" &&
         tree_run runuser --login alice --command \
             "set -exo pipefail; cd otpd; $(readme 'Without packages' | grep -v 'cargo build\|systemd/\|systemctl\|doctor')"

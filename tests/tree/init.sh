@@ -28,7 +28,8 @@ ready_as_otpd() {
         expect '/run/otpd 755 root
 /run/otpd/account.sock 666 root
 /run/otpd/login.sock 600 root
-/run/otpd/mail.sock 600 otpd-mail' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
+/run/otpd/mail.sock 600 otpd-mail
+/run/otpd/session.sock 600 otpd-web' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
         tree_in otpctl status && ! tree_in test -e /run/systemd/system
 }
 
@@ -97,7 +98,7 @@ upgrade() {
 purged() {
     sed -i '/pam_otp/d' "$tree/etc/pam.d/sshd"
     local said
-    said=$(tree_in apt-get purge libpam-otpd otpd 2>&1) || { echo "$said"; return 1; }
+    said=$(tree_in apt-get purge otpd-web libpam-otpd otpd 2>&1) || { echo "$said"; return 1; }
     grep -q '/var/lib/otpd stays' <<<"$said" && ! pid && ! tree_in pidof otpd-mail && expect '' tree_in sh -c 'ls -d /run/otpd* /etc/rc?.d/*otpd* /etc/init.d/otpd* 2>/dev/null' &&
         login accepted bob
 }

@@ -128,3 +128,9 @@ const FOR_THE_FIRST_CALL: Duration = Duration::from_secs(10);
 
 /// From connecting to the last answer: a little before all ends, so that the person is told.
 const FOR_ALL_ANSWERS: Duration = Duration::from_secs(590);
+
+#[cfg(test)]
+pub(crate) mod script;
+
+#[cfg(test)]
+mod tests;

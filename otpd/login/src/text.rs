@@ -11,13 +11,14 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Adds one, unless it is empty or there is no room for it.
+    /// Adds one, unless it is empty, there is no room for it, or it was just said: a module may stand twice in a stack.
     pub(crate) fn add(&mut self, style: Style, text: &[u8]) {
         let room = MOST_BYTES.saturating_sub(self.bytes);
         let text = shown(text, room.min(LONGEST));
-        if !text.is_empty() && self.said.len() < MOST_TEXTS {
-            self.bytes = self.bytes.saturating_add(text.len());
-            self.said.push(Text { style, text });
+        let text = Text { style, text };
+        if !text.text.is_empty() && self.said.len() < MOST_TEXTS && self.said.last() != Some(&text) {
+            self.bytes = self.bytes.saturating_add(text.text.len());
+            self.said.push(text);
         }
     }
 
@@ -78,16 +79,22 @@ mod tests {
     fn a_text_is_cut_between_characters_and_all_of_them_have_a_limit() {
         let long = "é".repeat(LONGEST);
         assert_eq!(said(&[long.as_bytes()]), ["é".repeat(LONGEST / 2)]);
-        assert_eq!(said(&[b"x"; 40]).len(), MOST_TEXTS);
-        let all: usize = said(&[&[b'"'; LONGEST][..]; 20]).iter().map(String::len).sum();
+        assert_eq!(said(&[&b"x"[..], b"y"].repeat(20)).len(), MOST_TEXTS);
+        let two: [&[u8]; 2] = [&[b'"'; LONGEST], &[b'\\'; LONGEST]];
+        let all: usize = said(&two.repeat(10)).iter().map(String::len).sum();
         assert_eq!(all, MOST_BYTES);
+    }
+
+    #[test]
+    fn what_is_said_twice_in_a_row_is_said_once() {
+        assert_eq!(said(&[b"a", b"a\n", b"b", b"a"]), ["a", "b", "a"]);
     }
 
     #[test]
     fn what_was_taken_leaves_its_room() {
         let mut texts = Texts::default();
         for _ in 0..3 {
-            (0..MOST_TEXTS).for_each(|_| texts.add(Style::Error, &[b'x'; LONGEST]));
+            (b'a'..=b'z').for_each(|letter| texts.add(Style::Error, &[letter; LONGEST]));
             assert_eq!(texts.take().iter().map(|text| text.text.len()).sum::<usize>(), MOST_BYTES);
         }
         assert!(texts.take().is_empty());

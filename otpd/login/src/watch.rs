@@ -20,7 +20,7 @@ use crate::process;
 pub(crate) fn start(connection: &UnixStream) -> std::io::Result<()> {
     let connection = connection.try_clone()?;
     std::thread::Builder::new().name("watch".into()).spawn(move || {
-        let late = wait(&connection);
+        let late = wait(&connection, LONGEST);
         if late {
             log::error!("ended after {} seconds, in the middle of a login", LONGEST.as_secs());
         }
@@ -31,10 +31,10 @@ pub(crate) fn start(connection: &UnixStream) -> std::io::Result<()> {
 
 /// Whether it was the time that ended it.
 #[expect(clippy::disallowed_methods, reason = "the monotonic end of the process")]
-fn wait(connection: &UnixStream) -> bool {
+fn wait(connection: &UnixStream, longest: Duration) -> bool {
     let start = Instant::now();
     loop {
-        let left = LONGEST.saturating_sub(start.elapsed());
+        let left = longest.saturating_sub(start.elapsed());
         if left.is_zero() {
             return true;
         }
@@ -49,3 +49,40 @@ fn wait(connection: &UnixStream) -> bool {
 
 /// From connecting to the end of everything.
 const LONGEST: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Shutdown;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_peer_that_closes_ends_the_wait() {
+        let (peer, ours) = UnixStream::pair().unwrap();
+        drop(peer);
+        assert!(!wait(&ours, NEVER));
+        let (peer, ours) = UnixStream::pair().unwrap();
+        let waiter = std::thread::spawn(move || wait(&ours, NEVER));
+        drop(peer);
+        assert!(!waiter.join().unwrap());
+    }
+
+    #[test]
+    fn a_peer_that_stays_is_cut_off_by_time_whatever_it_sends() {
+        let (mut peer, ours) = UnixStream::pair().unwrap();
+        assert!(wait(&ours, SHORT));
+        peer.write_all(b"something").unwrap();
+        assert!(wait(&ours, SHORT));
+    }
+
+    #[test]
+    fn who_has_sent_all_may_still_wait_for_the_answer() {
+        let (peer, ours) = UnixStream::pair().unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        assert!(wait(&ours, SHORT));
+    }
+}

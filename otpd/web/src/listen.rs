@@ -29,7 +29,7 @@ pub enum Listener {
     /// With an address.
     Tcp(TcpListener, SocketAddr),
     /// With a path.
-    Unix(UnixListener),
+    Unix(UnixListener, PathBuf),
 }
 
 impl Door {
@@ -58,16 +58,6 @@ impl Door {
         }
     }
 
-    /// For people.
-    #[must_use]
-    pub fn in_words(&self, loopback_tls: bool) -> String {
-        match self {
-            Self::Unix(path) => path.display().to_string(),
-            Self::Tcp(address) if self.is_local() && !loopback_tls => format!("http://{address}"),
-            Self::Tcp(address) => format!("https://{address}"),
-        }
-    }
-
     /// Opens it, while still root if we are: the port may be one that only root can have.
     ///
     /// # Errors
@@ -78,9 +68,24 @@ impl Door {
                 let listener =
                     TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
                 listener.set_nonblocking(true).context("listening")?;
-                Ok(Listener::Tcp(listener, *address))
+                let address = listener.local_addr().context("listening")?;
+                Ok(Listener::Tcp(listener, address))
             }
             Self::Unix(path) => open_socket(path, run_as),
+        }
+    }
+}
+
+impl Listener {
+    /// Where it is, for people.
+    #[must_use]
+    pub fn in_words(&self, loopback_tls: bool) -> String {
+        match self {
+            Self::Unix(_, path) => path.display().to_string(),
+            Self::Tcp(_, address) if address.ip().is_loopback() && !loopback_tls => {
+                format!("http://{address}")
+            }
+            Self::Tcp(_, address) => format!("https://{address}"),
         }
     }
 }
@@ -112,7 +117,7 @@ fn open_socket(path: &Path, run_as: &RunAs) -> anyhow::Result<Listener> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).context("chmod")?;
     own(path)?;
     listener.set_nonblocking(true).context("listening")?;
-    Ok(Listener::Unix(listener))
+    Ok(Listener::Unix(listener, path.to_owned()))
 }
 
 #[cfg(test)]

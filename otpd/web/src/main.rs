@@ -13,7 +13,6 @@ use otpd_web::app::App;
 use otpd_web::clock;
 use otpd_web::config::Config;
 use otpd_web::config::DEFAULT_PATH;
-use otpd_web::listen::Door;
 use otpd_web::listen::Listener;
 use otpd_web::log::StderrLog;
 use otpd_web::privileges::RunAs;
@@ -87,7 +86,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .max_blocking_threads(MOST_CALLS)
         .build()
         .context("the runtime")?;
-    runtime.block_on(serve(arguments, &config, doors, listeners, certificate.map(Arc::new), &box_name))?;
+    runtime.block_on(serve(arguments, &config, listeners, certificate.map(Arc::new), &box_name))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     log::info!("stopped");
     Ok(())
@@ -102,7 +101,6 @@ fn tell(pair: Pair) -> anyhow::Result<Certificate> {
 async fn serve(
     arguments: &Arguments,
     config: &Config,
-    doors: Vec<Door>,
     listeners: Vec<Listener>,
     certificate: Option<Arc<Certificate>>,
     box_name: &str,
@@ -117,9 +115,10 @@ async fn serve(
         (certificate.clone(), config.tls.loopback),
         stopping,
     );
+    let names: Vec<String> =
+        listeners.iter().map(|listener| listener.in_words(config.tls.loopback)).collect();
     let running: Vec<_> =
         listeners.into_iter().map(|listener| tokio::spawn(Arc::clone(&server).run(listener))).collect();
-    let names: Vec<String> = doors.iter().map(|door| door.in_words(config.tls.loopback)).collect();
     log::info!("ready; listening at {}", names.join(", "));
     // Not under systemd: nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -77,7 +77,7 @@ impl Server {
                     }
                 }
             }
-            Listener::Unix(listener) => {
+            Listener::Unix(listener, _) => {
                 let listener = UnixListener::from_std(listener)?;
                 loop {
                     let accepted = tokio::select! {

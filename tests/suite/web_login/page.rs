@@ -41,17 +41,60 @@ impl Page {
         Self::with("")
     }
 
-    /// Starts the program that listens.
+    /// Starts the program that listens, with what systemd's unit leaves root of its power.
     pub(crate) fn listen(&mut self) {
-        let mut command = self.bed.command(self.bed.path("bin/otpd-login"));
-        command.arg("--listen");
+        let unit = include_str!("../../../packaging/systemd/otpd-session@.service");
+        let left = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
+        let left = left.to_lowercase().replace("cap_", "+").replace(' ', ",");
+        let mut command = self.bed.command("setpriv");
+        command.args(["--no-new-privs", "--bounding-set", &format!("-all,{left}")]);
+        command.arg(self.bed.path("bin/otpd-login")).arg("--listen");
         let started = Daemon::start_until(command, &self.bed.runtime(), "otpd-login: ready");
         self.listener = Some(started.unwrap_or_else(|said| panic!("otpd-login does not start: {said}")));
     }
 
-    /// Everything that was logged.
-    pub(crate) fn log(&self) -> String {
-        self.listener.as_ref().unwrap().log()
+    /// The processes that serve a connection.
+    pub(crate) fn logins(&self) -> Vec<i32> {
+        let listener = self.listener.as_ref().unwrap().pid();
+        let children = fs::read_to_string(format!("/proc/{listener}/task/{listener}/children")).unwrap();
+        children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    }
+
+    /// Waits until so many are left.
+    #[track_caller]
+    pub(crate) fn wait_for_logins(&self, count: usize) {
+        wait("so many logins", || self.logins().len() == count);
+    }
+
+    /// Waits until none is left.
+    #[track_caller]
+    pub(crate) fn wait_for_no_logins(&self) {
+        self.wait_for_logins(0);
+    }
+
+    /// Waits until libpam delays the only login: it sleeps in select(2) or nanosleep(2), which nothing else here does.
+    #[track_caller]
+    pub(crate) fn wait_for_a_sleeping_login(&self) {
+        let sleeps = [libc::SYS_select, libc::SYS_pselect6, libc::SYS_nanosleep, libc::SYS_clock_nanosleep];
+        wait("a delay", || self.system_call().is_some_and(|number| sleeps.contains(&number)));
+    }
+
+    /// Waits until the only login waits for an answer of otpd: it has nothing but that to wait for.
+    #[track_caller]
+    pub(crate) fn wait_for_a_poll(&self) {
+        wait("a question to otpd", || {
+            // Beside the connection and its watch.
+            let pid = self.logins().first().copied();
+            let sockets = pid.map(sockets).unwrap_or_default();
+            sockets == 3 && self.system_call() == Some(libc::SYS_poll)
+        });
+    }
+
+    /// What the main thread of the only login is in.
+    fn system_call(&self) -> Option<i64> {
+        let pid = *self.logins().first()?;
+        let call = fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+        call.split_whitespace().next()?.parse().ok()
     }
 
     /// A connection.
@@ -112,4 +155,41 @@ pub(crate) fn asks_for_a_code(step: &Value) {
 /// A refusal without a word about why.
 pub(crate) fn refused(reason: &str) -> Value {
     json!({"next": "refuse", "texts": [], "reason": reason})
+}
+
+fn sockets(pid: i32) -> usize {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
+    let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
+/// Waits until something is so, for half a minute at most: what a process does at its end nobody is told of.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "polls /proc, and the end of the wait is a failure")]
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("waited in vain for {what}");
+}
+
+/// Changes a part of somebody's line in the private shadow file.
+#[track_caller]
+pub(crate) fn shadow(bed: &Testbed, user: &str, part: &str, by: &str) {
+    let file = bed.path("etc/shadow");
+    let changed: String = fs::read_to_string(&file)
+        .unwrap()
+        .lines()
+        .map(|line| match line.strip_prefix(&format!("{user}:")) {
+            Some(_) => {
+                assert!(line.contains(part), "{line}");
+                line.replacen(part, by, 1) + "\n"
+            }
+            None => format!("{line}\n"),
+        })
+        .collect();
+    fs::write(file, changed).unwrap();
 }

@@ -89,7 +89,7 @@ pub(crate) async fn post(
 
 /// Where a proven device leads. A clock that is off is said now, before it keeps anybody out.
 fn proven(app: &App, browser: &Browser, user: &str, confirmed: Confirmed) -> String {
-    let is_off = confirmed.offset.abs() >= FAR;
+    let is_off = !(TYPED_LATE..=AHEAD).contains(&confirmed.offset);
     match confirmed.recovery_codes {
         Some(codes) => {
             draft::keep(app, browser, Draft::codes(user, codes, confirmed.first));
@@ -126,8 +126,9 @@ fn page(app: &App, browser: &Browser, user: &str, error: Option<String>) -> Opti
     .flatten()
 }
 
-/// Seconds that the clocks of box and phone may differ unmentioned.
-const FAR: i64 = 25;
+/// Seconds that a code may be from this box's clock unmentioned: the code of a moment ago may only be typed late.
+const TYPED_LATE: i64 = -45;
+const AHEAD: i64 = 15;
 
 /// Any app for TOTP will do; these are in the stores of both kinds of phones, or free software.
 const APPS: [(&str, &str); 3] = [

@@ -89,15 +89,16 @@ pub(crate) async fn post(
         renew: None,
     };
     let outcome = sign_in::open(&app.daemon().sessions, opened, slot).await?;
-    went_on(&app, &browser, outcome, &user)
+    went_on(&app, &browser, outcome, &user, "sign_in.failed")
 }
 
-/// What follows a step of a login.
+/// What follows a step of a login; `failed` is what to say if it was wrong.
 pub(super) fn went_on(
     app: &App,
     browser: &Browser,
     outcome: Outcome,
     user: &str,
+    failed: &'static str,
 ) -> Result<Response, Trouble> {
     match outcome {
         Outcome::Asked(half) => {
@@ -117,7 +118,11 @@ pub(super) fn went_on(
             cookies::forget(response.headers_mut(), cookies::LOGIN);
             Ok(response)
         }
-        Outcome::Refused { texts, reason } => refused(app, browser, user, &texts, reason),
+        Outcome::Refused { texts, reason } => {
+            let (status, words) = in_words(browser.language, reason);
+            let error = if reason == Reason::Failed { browser.language.say(failed) } else { words };
+            refused(app, browser, user, &texts, (status, error))
+        }
     }
 }
 
@@ -126,9 +131,8 @@ fn refused(
     browser: &Browser,
     user: &str,
     texts: &[Text],
-    reason: Reason,
+    (status, error): (StatusCode, &'static str),
 ) -> Result<Response, Trouble> {
-    let (status, error) = in_words(browser.language, reason);
     let f = Frame::new(app, browser, None);
     let page = Page { f, user: user.to_owned(), error: Some(error), notice: None, said: Said::all(texts) };
     let mut response = (status, show(&page)?).into_response();

@@ -81,8 +81,13 @@ pub(crate) async fn post(
     let half = browser.login.as_ref().and_then(|login| app.logins().take(login, clock::monotonic()));
     let Some(half) = half else { return Ok(go("/sign-in?why=signed_out")) };
     let user = half.user.clone();
+    // The password was right, or there would have been no question.
+    let failed = match Asked::read(&half.prompt, half.echo) {
+        Asked::Code { .. } => "sign_in.failed_code",
+        Asked::Other { .. } => "sign_in.failed",
+    };
     let outcome = half.answer(posted.answer).await?;
-    sign_in::went_on(&app, &browser, outcome, &user)
+    sign_in::went_on(&app, &browser, outcome, &user, failed)
 }
 
 /// POST /sign-in/leave

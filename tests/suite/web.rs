@@ -1,0 +1,15 @@
+//! The account page from end to end: otpd-web, otpd-login and otpd as they are, libpam with the shipped stacks, and
+//! browsers: a small one without script here, and Chromium.
+
+#[path = "web/admin.rs"]
+mod admin;
+#[path = "web/browser.rs"]
+mod browser;
+#[path = "web/chromium.rs"]
+mod chromium;
+#[path = "web/guard.rs"]
+mod guard;
+#[path = "web/protection.rs"]
+mod protection;
+#[path = "web/site.rs"]
+mod site;
