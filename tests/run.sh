@@ -24,8 +24,11 @@ packages=(
     valgrind
     opendoas pkexec polkitd dbus cockpit-ws cockpit-bridge proftpd-core proftpd-mod-crypto
     dovecot-core dovecot-imapd
+    chromium nodejs curl openssl fonts-noto-cjk
     libdb5.3 libgnutls-dane0 libidn12 libnsl2 # for exim4, see below
 )
+# Some packages of nodejs bring it along.
+command -v npm >/dev/null || packages+=(npm)
 # What is installed here to be tested serves nobody, neither now nor after the next start of the machine.
 services=(cockpit.socket proftpd.service dovecot.service dovecot.socket)
 export DEBIAN_FRONTEND=noninteractive
@@ -57,6 +60,13 @@ mkdir -p "$target"
 export OTPD_TESTS_PYTHON="$target/python/bin/python3"
 if ! "$OTPD_TESTS_PYTHON" -c 'import aiosmtpd, asyncssh, varlink' 2>/dev/null; then
     /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'aiosmtpd==1.4.*' 'asyncssh==2.*' 'varlink==31.*' || exit 1
+fi
+
+# Drives Chromium, and looks at what it shows.
+export OTPD_TESTS_NODE="$target/browser/node_modules"
+if [ ! -d "$OTPD_TESTS_NODE/axe-core" ] || [ ! -d "$OTPD_TESTS_NODE/playwright-core" ]; then
+    mkdir -p "$target/browser" &&
+        npm install --silent --no-audit --no-fund --no-save --prefix "$target/browser" 'playwright-core@1' 'axe-core@4' || exit 1
 fi
 
 # unpack PACKAGE: what it holds, below $target/PACKAGE, without installing or configuring it.
@@ -156,6 +166,7 @@ check "shell scripts" shellcheck -S warning tests/run.sh packaging/*.sh packagin
 check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
 check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
 check "otpd-login has no network and no registry" forbidden otpd-login tokio async-std rustls openssl native-tls hyper lettre rusqlite libsqlite3-sys
+check "otpd-web has no registry" forbidden otpd-web rusqlite libsqlite3-sys openssl native-tls
 check "pam_otp.so is at most 384 KiB" module_fits
 check "the units are shut in: at most 1.5, a login on the web 1.7" shut_in
 check "packages have the version of the workspace" one_version

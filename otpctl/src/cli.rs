@@ -19,6 +19,7 @@ mod codes;
 mod email;
 mod resync;
 pub(crate) mod root;
+mod sign_out;
 
 pub(crate) use codes::Codes;
 pub(crate) use codes::NewCodes;
@@ -29,6 +30,7 @@ pub(crate) use email::Mail;
 pub(crate) use email::MailTest;
 pub(crate) use email::RemoveEmail;
 pub(crate) use resync::Resync;
+pub(crate) use sign_out::SignOut;
 
 /// One-time codes for the logins of this machine.
 ///
@@ -127,6 +129,13 @@ pub(crate) enum Command {
     /// later than the first can be used to get back in only after a day, or what otpd.toml(5) says.
     #[command(subcommand)]
     Email(Email),
+    /// List where an account is signed in on the web
+    SignIns(Whose),
+    /// Sign out on the web, in one place or in all
+    ///
+    /// With a sign-in end the visits of other hosts that came of it. Whoever changes the devices of an account, or gets in
+    /// by a recovery code, ends all others by that.
+    SignOut(SignOut),
     /// Retire all devices of somebody who lost them (administrators)
     ///
     /// The account's next login asks for no code, until a new device is bound. Where protection is required, a new

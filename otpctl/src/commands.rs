@@ -30,6 +30,7 @@ mod protection;
 mod prune;
 mod restore;
 mod resync;
+mod sign_ins;
 mod status;
 mod verify;
 
@@ -55,6 +56,8 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Unlock(unlock) => protection::unlock(session, unlock),
         Command::Codes(codes) => codes::codes(session, codes),
         Command::Email(email) => email::email(session, email),
+        Command::SignIns(whose) => sign_ins::list(session, whose.user),
+        Command::SignOut(out) => sign_ins::sign_out(session, out),
         Command::Reset(reset) => protection::reset(session, reset),
         Command::EnrolCode(enrol) => enrol::code(session, enrol),
         Command::Adopt(adopt) => adopt::adopt(session, adopt),

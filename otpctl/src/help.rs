@@ -90,10 +90,11 @@ pub(crate) const PAGES: &[Page] = &[
         json: "{\"user\", \"protected\", \"requirement\": {\"state\", \"since\", \"why\"},\n\
                \x20\"active_devices\", \"pending_devices\",\n\
                \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
-               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"emails\": [EMAIL],\n\
+               \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"sign_ins\", \"emails\": [EMAIL],\n\
                \x20\"mail_problem\", \"news\": [TEXT], \"now\", \"clock_synchronised\",\n\
                \x20\"warnings\": [TEXT]}\n\
-               EMAIL is as `otpctl email list` prints it; mail_problem is null if this box\n\
+               sign_ins is in how many places the account is signed in on the web. EMAIL is\n\
+               as `otpctl email list` prints it; mail_problem is null if this box\n\
                can send mail; news is what no login has told yet.\n\
                state is required, exempt or optional; lane is local, known, unknown or own.\n\
                recovery_codes are those that are left; rebind_until is null but after a\n\
@@ -205,6 +206,25 @@ pub(crate) const PAGES: &[Page] = &[
         arguments: &[USER, ("<EMAIL>", "The address or its number")],
         examples: &[("otpctl email remove jane@example.org", "needs a code of a device")],
         json: "{\"email\": EMAIL, \"remaining\"}",
+    },
+    Page {
+        command: "sign-ins",
+        arguments: &[],
+        examples: &[("otpctl sign-ins", "your own"), ("sudo otpctl sign-ins alice", "alice's")],
+        json: "{\"sign_ins\": [{\"id\", \"scope\", \"host\", \"current\", \"issued\", \"seen\", \"expires\",\n\
+               \x20\"address\", \"agent\", \"device\"}]}, at most 100, the latest first.\n\
+               scope is account or visit, and only a visit has a host; times are Unix\n\
+               seconds, seen to the minute; device is null if none proved it.",
+    },
+    Page {
+        command: "sign-out",
+        arguments: &[USER, ("<ID>", "Its number, as otpctl sign-ins shows it")],
+        examples: &[
+            ("otpctl sign-out 12", "one place"),
+            ("otpctl sign-out --all", "everywhere"),
+            ("sudo otpctl sign-out alice --all", "alice, everywhere"),
+        ],
+        json: "{\"ended\"}: how many sign-ins, visits counted.",
     },
     Page {
         command: "reset",

@@ -9,6 +9,10 @@ mod browser;
 mod chromium;
 #[path = "web/guard.rs"]
 mod guard;
+#[path = "web/network.rs"]
+mod network;
+#[path = "web/password.rs"]
+mod password;
 #[path = "web/protection.rs"]
 mod protection;
 #[path = "web/site.rs"]

@@ -31,6 +31,8 @@ def check(interface, kind, value, where):
         assert not unknown, f"{where}: {unknown} are not declared"
         for name, field in kind.fields.items():
             check(interface, field, value.get(name), f"{where}.{name}")
+    elif isinstance(kind, scanner._Object):
+        assert isinstance(value, dict), f"{where}: {value!r} is no object"
     elif isinstance(kind, scanner._Array):
         assert isinstance(value, list), f"{where}: {value!r} is no list"
         for index, element in enumerate(value):
@@ -188,6 +190,29 @@ def mails(account, admin, mail, user):
     assert account.RemoveEmail(user=user, email="1")["remaining"] == 0
 
 
+def sign_in(login, account, web, user):
+    """Root in the place of otpd-login, and of otpd-web."""
+    asked = {"user": user, "service": "otpd-web", "rhost": "192.0.2.7"}
+    assert error_of(login.IssueTicket, asked | {"service": "sshd"}).parameters()["reason"] == "wrong_service"
+    issued = login.IssueTicket(asked, "Mozilla/5.0")["ticket"]
+    ticket = login.RenewTicket(asked | {"service": "otpd-web-password"}, issued)["ticket"]
+    assert error_of(web.Who, issued).parameters()["reason"] == "signed_out"
+    holder = web.Who(ticket, "192.0.2.7")
+    assert (holder["user"], holder["admin"], holder["protected"]) == (user, False, False), holder
+    status = web.As(ticket, "192.0.2.7", "org.otpd.Account.Status", {})["parameters"]
+    assert (status["user"], status["sign_ins"]) == (user, 1), status
+    unknown = error_of(web.As, ticket, None, "org.otpd.Account.Status", {"unknown": 1})
+    assert isinstance(unknown, varlink.InvalidParameter), unknown
+    word = web.HandOff(ticket, "Files.example.org:8443")["word"]
+    visit = web.Visit(word, "files.example.org:8443", "192.0.2.7", "Mozilla/5.0")["ticket"]
+    assert web.Check(visit, "files.example.org:8443", "192.0.2.7")["user"] == user
+    assert [one["scope"] for one in account.SignIns(user)["sign_ins"]] == ["visit", "account"]
+    web.SignOut(ticket)
+    assert error_of(web.Check, visit, "files.example.org:8443").parameters()["reason"] == "signed_out"
+    login.IssueTicket(asked)
+    assert account.EndSignIns(user)["ended"] == 1
+
+
 def remove_user(user):
     """In place: the file may be mounted over /etc/passwd."""
     with open("/etc/passwd", "r+") as passwd:
@@ -229,6 +254,13 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
             probe(one.open(name))
     nobodys = error_of(service.GetInterfaceDescription, "org.otpd.Account")
     assert isinstance(nobodys, varlink.InterfaceNotFound), nobodys
+    with varlink.Client(account_address.replace("account.sock", "web.sock")) as web_client:
+        web_client.handler = Checked
+        name = "org.otpd.Web"
+        described[name] = web_client.open("org.varlink.service").GetInterfaceDescription(name)["description"]
+        interfaces[name] = varlink.Interface(described[name])
+        probe(web_client.open(name))
+        sign_in(login_client.open("org.otpd.Login"), client.open("org.otpd.Account"), web_client.open(name), user)
     account, admin, key = administer(client, user)
     with varlink.Client(account_address.replace("account.sock", "mail.sock")) as mail_client:
         mail_client.handler = Checked
@@ -251,13 +283,13 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert locker["step"]["next"] == "not_required"
     assert admin.Accounts()["accounts"][0]["user"] == user
     assert admin.Accounts(prefix=user[:2], only="protected")["accounts"][0]["recovery_codes"] == 10
-    met = admin.PolicyReport()["concerned"]
-    assert [one["standing"] for one in met if one["user"] == required] == ["locked_out"], met
     assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
     assert account.Off(user=user)["retired"] == 2
     assert admin.Reset(user=user)["retired"] == 0
     assert error_of(admin.EnrolCode, user=user).parameters()["reason"] == "optional"
     assert len(admin.EnrolCode(user=required)["enrol_code"]) == len("ABCD-EFGH")
+    met = {one["user"]: one for one in admin.PolicyReport()["concerned"]}
+    assert (met[required]["standing"], met[required]["enrol_code"]) == ("locked_out", True), met
     assert admin.ClockReset(user=user)["accounts"] == []
     assert admin.Adopt(user=user)["changed"] is False
     assert admin.Gone()["accounts"] == []

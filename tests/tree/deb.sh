@@ -62,7 +62,8 @@ ready_as_otpd() {
 /run/otpd/account.sock 666 root
 /run/otpd/login.sock 600 root
 /run/otpd/mail.sock 600 otpd-mail
-/run/otpd/session.sock 600 otpd-web' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
+/run/otpd/session.sock 600 otpd-web
+/run/otpd/web.sock 600 otpd-web' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
         expect '/var/lib/otpd 700 otpd' tree_in stat -c '%n %a %U' /var/lib/otpd && tree_in otpctl status
 }
 

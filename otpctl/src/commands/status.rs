@@ -41,6 +41,10 @@ fn text(status: &Status, user: Option<&str>, clock: &Clock, size: Option<(usize,
         fact("Email").append(emails(status, clock)),
         fact("Required").append(requirement(&status.requirement, status.protected, clock)),
     ];
+    if status.sign_ins > 0 {
+        let places = count(status.sign_ins, "place", "places");
+        lines.push(fact("Web").plain(format!("signed in on the web in {places}")));
+    }
     for (index, lane) in status.lanes.iter().enumerate() {
         lines.push(fact(if index == 0 { "Failures" } else { "" }).append(failures(lane, clock)));
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 35] = [
     "bind",
     "confirm",
     "status",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 33] = [
     "email confirm",
     "email list",
     "email remove",
+    "sign-ins",
+    "sign-out",
     "reset",
     "enrol-code",
     "adopt",

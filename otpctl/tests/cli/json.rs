@@ -22,7 +22,7 @@ fn every_command_prints_one_object_of_its_shape() {
         "last_used": null, "locked": false});
     let adopted = json!({"was_user": "alice", "was_uid": 1, "user": "alice", "uid": 2, "active_devices": 1,
         "last_used": null, "changed": true});
-    let cases: [(&[&str], Value, &[&str]); 20] = [
+    let cases: [(&[&str], Value, &[&str]); 22] = [
         (&["bind", "--begin"], begun(), &["device", "expires", "key", "name", "uri"]),
         (
             &["confirm", "1", "123456"],
@@ -47,6 +47,7 @@ fn every_command_prints_one_object_of_its_shape() {
                 "rebind_until",
                 "recovery_codes",
                 "requirement",
+                "sign_ins",
                 "user",
                 "warnings",
             ],
@@ -65,6 +66,8 @@ fn every_command_prints_one_object_of_its_shape() {
             &["email", "remaining"],
         ),
         (&["mail", "test", "jane@example.org"], mail_status(), &["address", "transport", "try"]),
+        (&["sign-ins"], json!({"sign_ins": []}), &["sign_ins"]),
+        (&["sign-out", "--all"], json!({"ended": 0}), &["ended"]),
         (&["reset", "alice", "--yes"], json!({"retired": 2}), &["retired"]),
         (
             &["adopt", "alice", "--yes"],

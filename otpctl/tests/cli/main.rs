@@ -41,6 +41,8 @@ mod resync;
 #[cfg(test)]
 mod screen;
 #[cfg(test)]
+mod sign_ins;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod text;

@@ -25,6 +25,8 @@ fn the_shipped_file_says_what_is_the_default_and_names_every_key() {
         "services",
         "require_email",
         "hold_hours",
+        "idle_minutes",
+        "absolute_hours",
         "group",
         "keep_days",
         "login_workers",

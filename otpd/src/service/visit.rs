@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use otpd_core::event::Kind;
 use otpd_core::event::Reason;
 use otpd_core::host;
 use otpd_core::name::Identity;
+use otpd_core::name::Uid;
 use otpd_core::registry::Registry;
 use otpd_core::ticket::NewTicket;
 use otpd_core::ticket::Scope;
@@ -31,9 +33,43 @@ use crate::keys::new_ticket;
 use crate::names::Groups;
 use crate::peer::Peer;
 
-/// Who was asked about not long ago: whom the system has under a number, and the names of their groups.
+/// Who was asked about not long ago.
 #[derive(Default)]
-pub(super) struct Visitors(Mutex<HashMap<u32, (Instant, Identity, Vec<String>)>>);
+pub(super) struct Visitors(Mutex<HashMap<Uid, Known>>);
+
+/// Whom the system has under a number, and the names of their groups.
+#[derive(Clone)]
+struct Known {
+    who: Identity,
+    groups: Vec<String>,
+    at: Instant,
+}
+
+impl Visitors {
+    fn of(&self, uid: Uid, now: Instant) -> Option<Known> {
+        self.known().get(&uid).filter(|known| known.is_fresh(now)).cloned()
+    }
+
+    fn keep(&self, known: &Known, now: Instant) {
+        let mut all = self.known();
+        if all.len() >= MOST {
+            all.retain(|_, known| known.is_fresh(now));
+        }
+        if all.len() < MOST {
+            all.insert(known.who.uid, known.clone());
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Uid, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < KEPT
+    }
+}
 
 impl<R: Registry> Service<R> {
     /// Makes a word for a visit.
@@ -129,27 +165,20 @@ impl<R: Registry> Service<R> {
 
     /// The names of somebody's groups, if they still have name and number.
     fn groups_of(&self, who: &Identity) -> Result<Vec<String>, Failure> {
-        let (uid, now) = (who.uid.as_u32(), clock::monotonic());
-        let known = {
-            let visitors = self.visitors.0.lock().unwrap_or_else(PoisonError::into_inner);
-            visitors.get(&uid).filter(|(at, ..)| now.saturating_duration_since(*at) < KEPT).cloned()
-        };
-        let found = match known {
-            Some((_, known, groups)) => Some((known, groups)),
-            None => self.own_names.with_group_names(who.uid)?,
-        };
-        let (known, groups) = found.filter(|(known, _)| known == who).ok_or_else(signed_out)?;
-        let mut visitors = self.visitors.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if visitors.len() >= MOST {
-            visitors.retain(|_, (at, ..)| now.saturating_duration_since(*at) < KEPT);
-        }
-        if visitors.len() < MOST {
-            let is_kept = |(at, ..): &(Instant, _, _)| now.saturating_duration_since(*at) < KEPT;
-            if !visitors.get(&uid).is_some_and(is_kept) {
-                visitors.insert(uid, (now, known, groups.clone()));
+        let now = clock::monotonic();
+        let known = match self.visitors.of(who.uid, now) {
+            Some(known) => known,
+            None => {
+                let (found, groups) = self.own_names.with_group_names(who.uid)?.ok_or_else(signed_out)?;
+                let known = Known { who: found, groups, at: now };
+                self.visitors.keep(&known, now);
+                known
             }
+        };
+        if known.who != *who {
+            return Err(signed_out());
         }
-        Ok(groups)
+        Ok(known.groups)
     }
 }
 

@@ -27,6 +27,7 @@ pub mod pages;
 pub mod privileges;
 pub mod proxies;
 pub mod qr;
+pub mod said;
 pub mod sandbox;
 pub mod server;
 pub mod shelf;

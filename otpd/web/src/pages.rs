@@ -19,6 +19,7 @@ use crate::assets;
 use crate::browser::Browser;
 use crate::cookies;
 use crate::daemon::Trouble;
+use crate::said::Said;
 use crate::texts::Language;
 use crate::token;
 
@@ -133,27 +134,15 @@ pub fn refusal(language: Language, trouble: &Trouble) -> String {
         Some(text) => text
             .replace("{until}", &until.map_or_else(String::new, |at| language.clock(at)))
             .replace("{now}", &language.clock(crate::clock::now())),
-        None => say.clone(),
+        None => Said::new(language, say, true).text,
     }
 }
 
-/// A text that a PAM module said.
-pub struct Said {
-    /// In its own language.
-    pub text: String,
-    /// Whether it is bad news.
-    pub is_error: bool,
-}
-
-impl Said {
-    /// All that were said, without empty ones.
-    #[must_use]
-    pub fn all(texts: &[Text]) -> Vec<Self> {
-        let said = texts.iter().map(|said| (said.text.trim(), said.style == Style::Error));
-        said.filter(|(text, _)| !text.is_empty())
-            .map(|(text, is_error)| Self { text: text.to_owned(), is_error })
-            .collect()
-    }
+/// All that PAM modules said, without empty texts.
+#[must_use]
+pub fn said(language: Language, texts: &[Text]) -> Vec<Said> {
+    let texts = texts.iter().filter(|said| !said.text.trim().is_empty());
+    texts.map(|said| Said::new(language, &said.text, said.style == Style::Error)).collect()
 }
 
 #[derive(Deserialize)]

@@ -34,6 +34,8 @@ pub enum Caller {
     User,
     /// otpd-mail, at mail.sock.
     Mailer,
+    /// otpd-web, at web.sock. No byte stands for it: whoever comes there has a target of their own.
+    Web,
 }
 
 impl Caller {
@@ -58,6 +60,7 @@ impl Caller {
             // Debian's base-passwd; not the one that runs this, who would pass for root.
             Self::User => (Door::Account, 2),
             Self::Mailer => (Door::Mail, MAILER),
+            Self::Web => (Door::Web, WEB),
         };
         Peer { door, raw_uid, uid: Uid::new(raw_uid), is_root: raw_uid == 0, signed_in: None }
     }
@@ -142,6 +145,9 @@ fn start() -> Service<Memory> {
         issuer: "nas".into(),
         keep_events: Duration::from_secs(86_400),
         mailer: Some(MAILER),
+        web: Some(WEB),
+        idle: Duration::from_secs(3600),
+        absolute: Duration::from_secs(86_400),
         ..Settings::default()
     };
     let service = Service::new(Memory::default(), keys, names, own_names, settings);
@@ -152,5 +158,7 @@ fn start() -> Service<Memory> {
 
 /// The uid of otpd-mail: Debian's "mail".
 const MAILER: u32 = 8;
+/// The uid of otpd-web: Debian's "www-data".
+const WEB: u32 = 33;
 /// Calls that one daemon gets.
 const CALLS: u32 = 1000;

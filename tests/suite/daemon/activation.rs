@@ -111,5 +111,5 @@ fn a_socket_that_is_none_of_ours_is_refused() {
     let bed = bed();
     let (daemon, _) = start(&bed, activated(&bed, &[LOGIN_SOCKET, ACCOUNT_SOCKET, "other.sock"], &[]));
     let said = daemon.err().unwrap();
-    assert!(said.contains("other.sock") && said.contains("account.sock and mail.sock are wanted"), "{said}");
+    assert!(said.contains("other.sock") && said.contains("mail.sock and web.sock are wanted"), "{said}");
 }

@@ -5,18 +5,26 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 /// Somebody's browser, at 127.0.0.1.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    port: u16,
+    door: Door,
     /// By name.
     pub(crate) cookies: BTreeMap<String, String>,
     /// Sent with every request, in place of the usual ones of the same name.
     pub(crate) headers: Vec<(String, String)>,
     /// What is shown.
     pub(crate) page: Page,
+}
+
+/// Where the page is.
+#[derive(Debug, Clone)]
+enum Door {
+    Port(u16),
+    Socket(PathBuf),
 }
 
 /// A reply.
@@ -35,7 +43,16 @@ pub(crate) struct Page {
 impl Browser {
     /// One that has not been there.
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, cookies: BTreeMap::new(), headers: Vec::new(), page: Page::default() }
+        Self::at(Door::Port(port))
+    }
+
+    /// One that comes by a proxy.
+    pub(crate) fn at_socket(path: PathBuf) -> Self {
+        Self::at(Door::Socket(path))
+    }
+
+    fn at(door: Door) -> Self {
+        Self { door, cookies: BTreeMap::new(), headers: Vec::new(), page: Page::default() }
     }
 
     /// Goes to a page, and where it leads.
@@ -93,7 +110,10 @@ impl Browser {
     /// One request, on a connection of its own.
     #[track_caller]
     pub(crate) fn request(&mut self, method: &str, path: &str, body: &str) {
-        let host = format!("127.0.0.1:{}", self.port);
+        let host = match &self.door {
+            Door::Port(port) => format!("127.0.0.1:{port}"),
+            Door::Socket(_) => "proxied.local".to_owned(),
+        };
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut headers: Vec<(String, String)> = self.headers.clone();
@@ -116,13 +136,12 @@ impl Browser {
             .collect();
         let length =
             if method == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
-        let mut stream = TcpStream::connect(&host).expect("the page listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let request = format!("{method} {path} HTTP/1.1\r\n{lines}{length}Connection: close\r\n\r\n{body}");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut reply = Vec::new();
-        stream.read_to_end(&mut reply).expect("a reply");
-        self.page = Page::parse(path, &String::from_utf8(reply).expect("UTF-8"));
+        let reply = match &self.door {
+            Door::Port(_) => exchange(TcpStream::connect(&host).expect("the page listens"), &request),
+            Door::Socket(path) => exchange(UnixStream::connect(path).expect("the page listens"), &request),
+        };
+        self.page = Page::parse(path, &reply);
         for cookie in self.page.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
             let (pair, attributes) = cookie.split_once(';').expect("attributes");
             let (name, value) = pair.split_once('=').expect("a value");
@@ -214,6 +233,14 @@ impl Page {
         let found = self.body.split_once(before).and_then(|(_, rest)| rest.split_once(after));
         found.unwrap_or_else(|| panic!("no {before} on {}: {}", self.path, self.body)).0.to_owned()
     }
+}
+
+/// Sends a request, and reads until the connection ends.
+fn exchange(mut stream: impl Read + Write, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).expect("a reply");
+    String::from_utf8(reply).expect("UTF-8")
 }
 
 /// The form's own values, with those that were filled in.

@@ -28,6 +28,11 @@ impl Site {
 
     /// With these settings of otpd and of otpd-web.
     pub(crate) fn with(otpd: &str, web: &str) -> Self {
+        Self::prepared(otpd, |_| web.to_owned())
+    }
+
+    /// With settings of otpd-web that depend on where the system's own directory is.
+    pub(crate) fn prepared(otpd: &str, web: impl FnOnce(&Path) -> String) -> Self {
         let bed = Testbed::with(otpd);
         for stack in ["otpd-web", "otpd-web-password"] {
             let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pam").join(stack);
@@ -40,7 +45,7 @@ impl Site {
         command.arg("--listen");
         let logins = Daemon::start_until(command, &bed.runtime(), "otpd-login: ready");
         let logins = logins.unwrap_or_else(|said| panic!("otpd-login does not start: {said}"));
-        let (web, port) = start(&bed, web);
+        let (web, port) = start(&bed, &web(&bed.path("")));
         Self { bed, logins, web, port }
     }
 
@@ -51,15 +56,26 @@ impl Site {
 
     /// Stops the page and starts it again.
     pub(crate) fn restart(&mut self) {
+        self.restart_with("");
+    }
+
+    /// The same with these settings.
+    pub(crate) fn restart_with(&mut self, settings: &str) {
         self.web.signal(nix::sys::signal::Signal::SIGTERM);
         assert!(self.web.wait().success(), "{}", self.web.log());
-        (self.web, self.port) = start(&self.bed, "");
+        (self.web, self.port) = start(&self.bed, settings);
+    }
+
+    /// Of the page's server: the child of what entered the system's namespace.
+    pub(crate) fn web_pid(&self) -> i32 {
+        self.web.pid().as_raw()
     }
 }
 
 /// Starts otpd-web with these settings, at a port that the kernel chooses unless they name one.
 fn start(bed: &Testbed, settings: &str) -> (Daemon, u16) {
     let listen = if settings.contains("listen") { "" } else { "listen = [\"127.0.0.1:0\"]\n" };
+    // Before a section, if there is one.
     let state = format!("state = {:?}\n", bed.path("web-state"));
     fs::write(bed.path("web.toml"), format!("{listen}{state}{settings}\n")).unwrap();
     let mut command = bed.command(bed.path("bin/otpd-web"));
@@ -68,6 +84,7 @@ fn start(bed: &Testbed, settings: &str) -> (Daemon, u16) {
     let web = web.unwrap_or_else(|said| panic!("otpd-web does not start: {said}"));
     let log = web.log();
     let ready = log.lines().find(|line| line.contains("otpd-web: ready")).unwrap();
+    let ready = ready.split(',').next().unwrap();
     let port = ready.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0);
     (web, port)
 }

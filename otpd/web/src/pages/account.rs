@@ -19,7 +19,6 @@ use otpd_proto::web::Holder;
 use serde::Deserialize;
 
 use super::Frame;
-use super::Said;
 use super::go;
 use super::show;
 use crate::app::App;
@@ -27,6 +26,7 @@ use crate::browser::Browser;
 use crate::clock;
 use crate::daemon::Caller;
 use crate::daemon::Trouble;
+use crate::said::Said;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -67,7 +67,7 @@ pub(crate) async fn get(
         holder,
         sign_ins: sign_ins(&app, &caller).await?,
         done: done(&browser, &after.done),
-        said: Said::all(&said.unwrap_or_default()),
+        said: super::said(browser.language, &said.unwrap_or_default()),
         status,
         devices,
     })
@@ -109,6 +109,12 @@ impl Page {
 
     fn emails(&self, state: &str) -> Vec<&Email> {
         self.status.emails.iter().filter(|email| email.state == state).collect()
+    }
+
+    /// What is wrong with this box, and what happened.
+    fn lines(&self) -> Vec<Said> {
+        let lines = self.status.warnings.iter().chain(&self.status.news);
+        lines.map(|line| Said::new(self.f.language, line, false)).collect()
     }
 
     /// From when on codes can be mailed there.

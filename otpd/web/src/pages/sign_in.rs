@@ -15,7 +15,6 @@ use otpd_proto::web;
 use serde::Deserialize;
 
 use super::Frame;
-use super::Said;
 use super::go;
 use super::show;
 use crate::app::App;
@@ -23,6 +22,7 @@ use crate::browser::Browser;
 use crate::clock;
 use crate::cookies;
 use crate::daemon::Trouble;
+use crate::said::Said;
 use crate::sign_in;
 use crate::sign_in::Outcome;
 use crate::texts::Language;
@@ -134,7 +134,13 @@ fn refused(
     (status, error): (StatusCode, &'static str),
 ) -> Result<Response, Trouble> {
     let f = Frame::new(app, browser, None);
-    let page = Page { f, user: user.to_owned(), error: Some(error), notice: None, said: Said::all(texts) };
+    let page = Page {
+        f,
+        user: user.to_owned(),
+        error: Some(error),
+        notice: None,
+        said: super::said(browser.language, texts),
+    };
     let mut response = (status, show(&page)?).into_response();
     end_half(app, browser, &mut response);
     Ok(response)

@@ -10,7 +10,6 @@ use otpd_proto::Secret;
 use serde::Deserialize;
 
 use super::Frame;
-use super::Said;
 use super::go;
 use super::show;
 use super::sign_in;
@@ -18,6 +17,7 @@ use crate::app::App;
 use crate::browser::Browser;
 use crate::clock;
 use crate::daemon::Trouble;
+use crate::said::Said;
 
 #[derive(Template)]
 #[template(path = "step.html")]
@@ -32,6 +32,11 @@ struct Page {
 impl Page {
     fn is_bad(&self) -> bool {
         self.said.iter().any(|said| said.is_error)
+    }
+
+    /// What otpd says above its question.
+    fn news(&self, news: &str) -> Said {
+        Said::new(self.f.language, news, false)
     }
 }
 
@@ -62,10 +67,11 @@ pub(crate) async fn get(
 ) -> Result<Response, Trouble> {
     let Some(login) = &browser.login else { return Ok(go("/sign-in")) };
     let f = Frame::new(&app, &browser, None);
+    let language = browser.language;
     let page = app.logins().with(login, clock::monotonic(), |half| Page {
         f,
         user: half.user.clone(),
-        said: Said::all(&half.texts),
+        said: super::said(language, &half.texts),
         asked: Asked::read(&half.prompt, half.echo),
         letters: with.with == "letters",
     });

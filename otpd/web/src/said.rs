@@ -1,0 +1,124 @@
+//! What `otpd` says at a login, in the language and the words of a page: it speaks English, and to people at a terminal.
+//! What is not known here is shown as it came.
+
+use crate::texts::Language;
+
+/// A text, and whether it is still in English.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The text.
+    pub text: String,
+    /// Its language.
+    pub tag: &'static str,
+    /// Whether it is bad news.
+    pub is_error: bool,
+}
+
+impl Said {
+    /// In this language, as far as it is known.
+    #[must_use]
+    pub fn new(language: Language, text: &str, is_error: bool) -> Self {
+        let text = text.trim();
+        let known = KNOWN.iter().find_map(|(pattern, key)| {
+            let values = matched(pattern, text)?;
+            let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, *value)).collect();
+            Some(language.with(key, &values))
+        });
+        match known {
+            Some(text) => Self { text, tag: language.tag(), is_error },
+            None => Self { text: text.to_owned(), tag: Language::English.tag(), is_error },
+        }
+    }
+}
+
+/// What stands for each `{name}` of a pattern, if the text has its form.
+fn matched<'a>(pattern: &'static str, text: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
+    let (before, mut pattern) = pattern.split_once('{').unwrap_or((pattern, ""));
+    let mut text = text.strip_prefix(before)?;
+    let mut values = Vec::new();
+    while !pattern.is_empty() {
+        let (name, rest) = pattern.split_once('}')?;
+        let (literal, next) = rest.split_once('{').unwrap_or((rest, ""));
+        let end = if literal.is_empty() { text.len() } else { text.find(literal)? };
+        values.push((name, text.get(..end)?));
+        text = text.get(end..)?.strip_prefix(literal)?;
+        pattern = next;
+    }
+    text.is_empty().then_some(values)
+}
+
+/// The forms of `otpd/src/service/{prompt,mailed,recover,post,typed}.rs`.
+const KNOWN: &[(&str, &str)] = &[
+    ("Wrong code (it is {time} here).", "said.wrong"),
+    ("Wrong code (it is {time} here; a token pressed often needs otpctl resync).", "said.wrong_token"),
+    ("That code was used already; the next one comes in {seconds} s.", "said.used"),
+    ("That code was used already; take the next one.", "said.used_now"),
+    ("The present code is used; the next one comes in {seconds} s.", "said.spent"),
+    ("The present code is used; take the next one.", "said.used_now"),
+    ("A code is on its way to {address}, good until {time}.", "said.mailed"),
+    (
+        "The mail server takes nothing now; if it does, a code comes to {address}, good until {time}.",
+        "said.mail_waits",
+    ),
+    ("There is no secure email to mail a code to. {rest}", "said.no_email"),
+    ("The secure email is too new for that. {rest}", "said.email_held"),
+    ("This box cannot send mail now. {rest}", "said.no_mail"),
+    ("Several codes were mailed; the next one can be at {time}.", "said.many_mails"),
+    ("If a code can be mailed, it is on its way.", "said.maybe_mailed"),
+    ("That code is wrong, used or too old; it is good for 10 minutes.", "said.mailed_wrong"),
+    ("That is no code. {rest}", "said.no_code"),
+    ("Locked until {time} after {count} wrong codes.{rest}", "said.locked"),
+    ("Closed after {count} wrong codes; {rest}", "said.closed"),
+    ("{count} recovery codes are left.{rest}", "said.codes_left"),
+    ("Login protection was turned on {when}; not you? {rest}", "said.turned_on"),
+    ("Login protection was turned off {when}; not you? {rest}", "said.turned_off"),
+    ("A device was bound {when}; not you? {rest}", "said.device_bound"),
+    ("A device was removed {when}; not you? {rest}", "said.device_removed"),
+    ("A recovery code was used {when}; not you? {rest}", "said.recovery_used"),
+    ("A mailed code was used {when}; not you? {rest}", "said.mailed_used"),
+    ("An enrol code was used {when}; not you? {rest}", "said.enrol_used"),
+    ("New recovery codes were made {when}; not you? {rest}", "said.codes_new"),
+    ("A secure email was added {when}; not you? {rest}", "said.email_added"),
+    ("A secure email was removed {when}; not you? {rest}", "said.email_removed"),
+    ("Too many wrong codes were given {when}; not you? {rest}", "said.lane_closed"),
+    ("Logins with a code were opened again {when}; not you? {rest}", "said.lane_opened"),
+    ("A used code was given again, from elsewhere, {when}; not you? {rest}", "said.code_reused"),
+    ("Your password was given, and no code after it, {when}; not you? {rest}", "said.no_code_given"),
+    ("An administrator removed every device {when}; not you? {rest}", "said.reset"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_said_in_the_words_of_the_page_and_the_rest_as_it_came() {
+        let said = |language, text| Said::new(language, text, false);
+        let used = "That code was used already; the next one comes in 16 s.";
+        assert!(said(Language::Chinese, used).text.contains("16"));
+        assert_eq!(said(Language::Chinese, used).tag, "zh-Hans");
+        let told = r#"Login protection was turned on 2026-11-22 11:16:12 ("Phone"); not you? Tell an administrator."#;
+        assert!(said(Language::Chinese, told).text.contains(r#"2026-11-22 11:16:12 ("Phone")"#));
+        let left = "9 recovery codes are left. Until 10:00:00 no other code is needed: otpctl bind";
+        assert!(!said(Language::English, left).text.contains("otpctl"));
+        for unknown in ["Your mailbox is full.", "Wrong code (it is 10:00:00 here). And more", ""] {
+            assert_eq!(
+                said(Language::Chinese, unknown),
+                Said { text: unknown.to_owned(), tag: "en", is_error: false }
+            );
+        }
+    }
+
+    #[test]
+    fn every_placeholder_of_a_text_is_one_of_its_pattern() {
+        for (pattern, key) in KNOWN {
+            for language in Language::ALL {
+                let text = language.find(key).unwrap_or_else(|| panic!("{key}"));
+                for part in text.split('{').skip(1) {
+                    let name = part.split_once('}').unwrap().0;
+                    assert!(pattern.contains(&format!("{{{name}}}")), "{key}: {name}");
+                }
+            }
+        }
+    }
+}
