@@ -74,7 +74,8 @@ fn an_administrator_finds_unlocks_resets_and_lets_in() {
     let (site, token) = site("[policy]\nrequire_groups = [\"users\"]\n");
     site.bed.bind("alice", "phone");
     let mut carol = site.browser();
-    carol.sign_in("carol", PASSWORD, Some(&token.code(0))).says("Administration");
+    carol.sign_in("carol", PASSWORD, Some(&token.code(0)));
+    assert!(carol.page.body.contains("href=\"/admin\""), "she is led there");
     carol.go("/admin").says("alice").says("carol").says("Weakest way in").hides("bob");
     carol.go("/admin?search=al").says("alice").says("Recovery code").hides("carols");
     carol.go("/admin?search=bo").says("No account is like that").says("Look bo up");
@@ -82,10 +83,13 @@ fn an_administrator_finds_unlocks_resets_and_lets_in() {
 
     carol.go("/admin/account?user=alice").says("Login protection is on").says("phone").says("required");
     carol.go("/admin/do/unlock?user=alice").says("All wrong codes of alice");
-    assert!(!carol.page.asks("/admin/do/unlock", "code"), "it was given a moment ago");
-    carol.submit("/admin/do/unlock", &[]).says("Wrong codes of this account are forgotten");
+    assert!(!carol.page.asks("/admin/do/unlock", "password"), "it was given a moment ago");
+    carol
+        .submit("/admin/do/unlock", &[("code", &token.code(1))])
+        .says("Wrong codes of this account are forgotten");
 
     carol.go("/admin/do/enrol-code?user=alice");
+    assert!(!carol.page.asks("/admin/do/enrol-code", "code"), "it was given a moment ago");
     carol.submit("/admin/do/enrol-code", &[]).says("This user has a device");
     assert_eq!(carol.page.status, 422);
 
@@ -159,6 +163,8 @@ fn the_log_the_policy_and_the_health_are_read() {
     let (site, token) = site("");
     let mut carol = site.browser();
     carol.sign_in("carol", PASSWORD, Some(&token.code(0)));
+    carol.go("/admin/audit?user=carol&event=confirm&verdict=accept").says("Give a code of your own");
+    carol.submit("/admin/audit", &[("code", &token.code(1))]).says("Device proven");
     carol
         .go("/admin/audit?user=carol&event=confirm&verdict=accept")
         .says("Device proven")
