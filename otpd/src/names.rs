@@ -20,6 +20,7 @@ use otpd_core::name::Uid;
 use crate::clock::monotonic;
 
 pub use database::Database;
+pub use database::Listed;
 
 /// The look-up threads. They end when the last clone is dropped.
 #[derive(Clone)]
@@ -182,6 +183,16 @@ impl Names {
         self.ask(move |database| database.group(&named))
     }
 
+    /// A group as it is listed, given by name or by number: its name, its number, and its members but those whose primary
+    /// group it is. `None` if there is positively no such group.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn listed(&self, named: &str) -> Result<Option<Listed>, NoAnswer> {
+        let named = named.to_owned();
+        self.ask(move |database| database.listed(&named))
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         look_up: impl FnOnce(&Database) -> Result<T, NoAnswer> + Send + 'static,
@@ -328,6 +339,8 @@ mod tests {
         assert_eq!(names.group("root").unwrap(), Some(0));
         assert_eq!(names.group("0").unwrap(), Some(0));
         assert_eq!(names.group("no-such-group-here").unwrap(), None);
+        assert_eq!(names.listed("0").unwrap().unwrap().name, "root");
+        assert_eq!(names.listed("no-such-group-here").unwrap(), None);
     }
 
     #[test]

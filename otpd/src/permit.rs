@@ -73,6 +73,8 @@ pub enum Request {
     EnrolCode,
     /// List accounts.
     Accounts,
+    /// Whom the policy meets without a device.
+    PolicyReport,
     /// Read the audit log.
     Audit,
     /// Check the audit log.
@@ -208,6 +210,7 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::Reset
                 | Q::EnrolCode
                 | Q::Accounts
+                | Q::PolicyReport
                 | Q::Audit
                 | Q::Verify
                 | Q::Doctor
@@ -227,9 +230,14 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             ) => Permit::Never,
         },
         Role::Admin => match request {
-            Q::Status | Q::Devices | Q::Emails | Q::Accounts | Q::Doctor | Q::MailStatus | Q::SignIns => {
-                Permit::Free
-            }
+            Q::Status
+            | Q::Devices
+            | Q::Emails
+            | Q::Accounts
+            | Q::PolicyReport
+            | Q::Doctor
+            | Q::MailStatus
+            | Q::SignIns => Permit::Free,
             Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit | Q::MailTest | Q::EndSignIns => {
                 Permit::AdminsCode
             }
@@ -285,7 +293,7 @@ mod tests {
         Role::Web,
         Role::Other,
     ];
-    const REQUESTS: [Request; 36] = [
+    const REQUESTS: [Request; 37] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -305,6 +313,7 @@ mod tests {
         Request::Reset,
         Request::EnrolCode,
         Request::Accounts,
+        Request::PolicyReport,
         Request::Audit,
         Request::Verify,
         Request::Doctor,
@@ -348,6 +357,7 @@ mod tests {
             Reset          FFF FFF --- aaa --- --- --- ---
             EnrolCode      FFF --- --- aaa --- --- --- ---
             Accounts       FFF FFF --- FFF --- --- --- ---
+            PolicyReport   FFF --- --- FFF --- --- --- ---
             Audit          FFF FFF --- aaa --- --- --- ---
             Verify         FFF FFF --- --- --- --- --- ---
             Doctor         FFF --- --- FFF --- --- --- ---

@@ -1,6 +1,8 @@
 //! The account page from end to end: otpd-web, otpd-login and otpd as they are, libpam with the shipped stacks, and
 //! browsers: a small one without script here, and Chromium.
 
+#[path = "web/admin.rs"]
+mod admin;
 #[path = "web/browser.rs"]
 mod browser;
 #[path = "web/chromium.rs"]

@@ -282,11 +282,14 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     locker = login_client.open("org.otpd.Login").Start({"user": "root", "service": "vlock"})
     assert locker["step"]["next"] == "not_required"
     assert admin.Accounts()["accounts"][0]["user"] == user
+    assert admin.Accounts(prefix=user[:2], only="protected")["accounts"][0]["recovery_codes"] == 10
     assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
     assert account.Off(user=user)["retired"] == 2
     assert admin.Reset(user=user)["retired"] == 0
     assert error_of(admin.EnrolCode, user=user).parameters()["reason"] == "optional"
     assert len(admin.EnrolCode(user=required)["enrol_code"]) == len("ABCD-EFGH")
+    met = {one["user"]: one for one in admin.PolicyReport()["concerned"]}
+    assert (met[required]["standing"], met[required]["enrol_code"]) == ("locked_out", True), met
     assert admin.ClockReset(user=user)["accounts"] == []
     assert admin.Adopt(user=user)["changed"] is False
     assert admin.Gone()["accounts"] == []

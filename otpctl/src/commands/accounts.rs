@@ -29,7 +29,10 @@ fn fetch(session: &Session, typed: cli::Accounts) -> Result<Vec<Account>, Failur
     loop {
         let after = accounts.last().map(|account| account.user.clone());
         let page: admin::Accounts = proof::with_proof(session, code.take(), |code| {
-            session.calls.call(admin::ACCOUNTS, &AccountsParameters { after: after.clone(), code })
+            session.calls.call(
+                admin::ACCOUNTS,
+                &AccountsParameters { after: after.clone(), code, ..AccountsParameters::default() },
+            )
         })?;
         let advances = page.accounts.last().is_some_and(|last| after.is_none_or(|after| last.user > after));
         accounts.extend(page.accounts);

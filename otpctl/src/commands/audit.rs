@@ -100,7 +100,10 @@ impl Log<'_> {
     fn next(&mut self, tail: Option<u32>) -> Result<(Vec<Event>, bool), Failure> {
         let page: admin::Audit = proof::with_proof(self.session, self.code.take(), |code| {
             let (user, since, after) = (self.user.clone(), self.since, self.last);
-            self.session.calls.call(admin::AUDIT, &AuditParameters { user, since, after, tail, code })
+            self.session.calls.call(
+                admin::AUDIT,
+                &AuditParameters { user, since, after, tail, code, ..AuditParameters::default() },
+            )
         })?;
         let last = page.events.last().map(|event| event.id);
         if page.more && last <= self.last {

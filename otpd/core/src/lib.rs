@@ -36,6 +36,7 @@ pub mod ticket;
 pub mod time;
 pub mod totp;
 pub mod waiting;
+pub mod way_in;
 
 // Linked for their `zeroize` feature alone, which totp-rs does not ask for: its HMAC states are wiped then.
 use sha1 as _;

@@ -121,6 +121,55 @@ pub struct Summary {
     pub last_used: Option<UnixTime>,
     /// Whether a lane is closed.
     pub locked: bool,
+    /// Recovery codes that are left.
+    pub recovery_codes: u32,
+    /// Secure emails that are confirmed.
+    pub emails: u32,
+    /// From when on a code for a login can be mailed to one of them.
+    pub recovers: Option<UnixTime>,
+    /// Until when an enrol code waits.
+    pub enrolment: Option<UnixTime>,
+    /// When the grace of this account began.
+    pub grace_since: Option<UnixTime>,
+}
+
+/// Which accounts to list, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountQuery {
+    /// Behind this name.
+    pub after: Option<AccountName>,
+    /// Before this name: the last ones.
+    pub before: Option<AccountName>,
+    /// Names that begin so.
+    pub prefix: String,
+    /// These alone.
+    pub only: Option<Only>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which accounts are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// With an active device.
+    Protected,
+    /// Without one.
+    Unprotected,
+    /// With a closed lane.
+    Locked,
+}
+
+impl Only {
+    /// By its name.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "protected" => Some(Self::Protected),
+            "unprotected" => Some(Self::Unprotected),
+            "locked" => Some(Self::Locked),
+            _ => None,
+        }
+    }
 }
 
 /// An account as it is stored, whoever it belongs to now.
@@ -186,6 +235,12 @@ pub struct EventQuery {
     pub since: Option<UnixTime>,
     /// Behind this id.
     pub after: Option<i64>,
+    /// Before this id.
+    pub before: Option<i64>,
+    /// Of this kind only.
+    pub kind: Option<String>,
+    /// Decided like this only.
+    pub decision: Option<String>,
     /// The newest so many instead of the oldest.
     pub tail: bool,
     /// At most so many.
@@ -341,11 +396,19 @@ pub trait Registry: Send + Sync + 'static {
     /// [`RegistryError`]: a conflict if that name or uid has another account.
     fn adopt(&self, from: &Claim, to: &Identity, journal: Journal) -> Result<bool, RegistryError>;
 
+    /// Accounts by name, as asked for.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn find_accounts(&self, query: &AccountQuery) -> Result<Vec<Summary>, RegistryError>;
+
     /// Accounts by name, behind `after`.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].
-    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError>;
+    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
+        self.find_accounts(&AccountQuery { after: after.cloned(), limit, ..AccountQuery::default() })
+    }
 
     /// Devices of an account by number, behind `after`, retired ones too.
     ///

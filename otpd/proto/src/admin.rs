@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::Secret;
 
 mod mail;
+mod policy;
 
 pub use mail::MAIL_STATUS;
 pub use mail::MAIL_TEST;
@@ -16,6 +17,10 @@ pub use mail::MailStatusParameters;
 pub use mail::MailTestParameters;
 pub use mail::MailTested;
 pub use mail::MailTry;
+pub use policy::Concerned;
+pub use policy::POLICY_REPORT;
+pub use policy::PolicyReport;
+pub use policy::PolicyReportParameters;
 
 /// The interface's name.
 pub const INTERFACE: &str = "org.otpd.Admin";
@@ -75,6 +80,13 @@ pub struct Account {
     pub last_used: Option<i64>,
     /// Whether a lane is closed.
     pub locked: bool,
+    /// Recovery codes that are left.
+    pub recovery_codes: u32,
+    /// Secure emails that are confirmed.
+    pub emails: u32,
+    /// The weakest thing that opens it besides the password: `none`, `mailed_code`, `enrol_code`, `recovery_code` or
+    /// `device`.
+    pub weakest: String,
 }
 
 /// One decision of the audit log.
@@ -125,6 +137,12 @@ pub struct Check {
 pub struct AccountsParameters {
     /// Continues behind this name.
     pub after: Option<String>,
+    /// The last ones before this name instead.
+    pub before: Option<String>,
+    /// Names that begin so.
+    pub prefix: Option<String>,
+    /// `protected`, `unprotected` or `locked` ones alone.
+    pub only: Option<String>,
     /// The administrator's own.
     pub code: Option<Secret>,
 }
@@ -134,7 +152,7 @@ pub struct AccountsParameters {
 pub struct Accounts {
     /// By name.
     pub accounts: Vec<Account>,
-    /// Whether another page follows.
+    /// Whether another page follows, or, before a name, is before this one.
     pub more: bool,
 }
 
@@ -174,6 +192,12 @@ pub struct AuditParameters {
     pub since: Option<i64>,
     /// Continues behind this id.
     pub after: Option<i64>,
+    /// Before this id only.
+    pub before: Option<i64>,
+    /// Of this kind only: a word of an event's `event`.
+    pub event: Option<String>,
+    /// Decided like this only: `accept`, `refuse` or `not_required`.
+    pub verdict: Option<String>,
     /// Start with the newest so many (at most 200) instead.
     pub tail: Option<u32>,
     /// The administrator's own.
@@ -187,6 +211,8 @@ pub struct Audit {
     pub events: Vec<Event>,
     /// Whether another page follows.
     pub more: bool,
+    /// From the newest: what to give as `before` for those that are older, if there may be any.
+    pub older: Option<i64>,
 }
 
 /// A place of the audit log whose own event was not there.

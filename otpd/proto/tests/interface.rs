@@ -290,6 +290,23 @@ fn the_admin_interface_is_its_types() {
         active_devices: 1,
         last_used: Some(1),
         locked: false,
+        recovery_codes: 1,
+        emails: 1,
+        weakest: text(),
+    };
+    let concerned =
+        admin::Concerned { user: text(), uid: 1, standing: text(), from: Some(1), enrol_code: false };
+    let report = admin::PolicyReport {
+        require_everyone: false,
+        require_groups: vec![],
+        exempt_users: vec![],
+        exempt_groups: vec![],
+        grace_days: 1,
+        grace_until: Some(1),
+        concerned: vec![],
+        looked_at: 1,
+        protected: 1,
+        next: Some(text()),
     };
     let hole = admin::Hole { number: 1, before: text(), there: text() };
     let walk = admin::Walk { last: 1, mac: Some(text()), shift: 0, holes: vec![hole.clone()] };
@@ -374,7 +391,10 @@ fn the_admin_interface_is_its_types() {
             ("EnrolCode(", keys(&admin::ResetParameters { user: "alice".into(), code: None })),
             ("EnrolCode)", keys(&admin::EnrolCode { enrol_code: Secret::new("x".into()), expires: 1 })),
             ("Audit(", keys(&admin::AuditParameters::default())),
-            ("Audit)", keys(&admin::Audit { events: vec![], more: false })),
+            ("Audit)", keys(&admin::Audit { events: vec![], more: false, older: Some(1) })),
+            ("Concerned", keys(&concerned)),
+            ("PolicyReport(", keys(&admin::PolicyReportParameters::default())),
+            ("PolicyReport)", keys(&report)),
             ("Hole", keys(&hole)),
             ("Walk", keys(&walk)),
             ("Flaw", keys(&admin::Flaw { defect: text(), number: 1, last: 1, at: Some(1), say: text() })),

@@ -25,7 +25,7 @@ pub enum Database {
 #[derive(Debug, Default)]
 pub struct Files {
     users: Vec<Entry>,
-    groups: Vec<GroupEntry>,
+    groups: Vec<Listed>,
 }
 
 /// A user.
@@ -39,11 +39,15 @@ pub struct Entry {
     pub gid: u32,
 }
 
-#[derive(Debug, Clone)]
-struct GroupEntry {
-    name: String,
-    gid: u32,
-    members: Vec<String>,
+/// A group as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// As the database spells it.
+    pub name: String,
+    /// The number.
+    pub gid: u32,
+    /// Users by name; those whose primary group it is need not be among them.
+    pub members: Vec<String>,
 }
 
 impl Database {
@@ -93,18 +97,23 @@ impl Database {
         }
     }
 
-    /// The number of a group, given by name or by number; `None` if there is positively no such group.
-    pub(super) fn group(&self, named: &str) -> Result<Option<u32>, NoAnswer> {
+    /// A group, given by name or by number; `None` if there is positively no such group.
+    pub(super) fn listed(&self, named: &str) -> Result<Option<Listed>, NoAnswer> {
         match (self, named.parse()) {
             (Self::System, Ok(number)) => {
-                Ok(found(Group::from_gid(Gid::from_raw(number)))?.map(|group| group.gid.as_raw()))
+                Ok(found(Group::from_gid(Gid::from_raw(number)))?.map(Listed::from))
             }
-            (Self::System, Err(_)) => Ok(found(Group::from_name(named))?.map(|group| group.gid.as_raw())),
+            (Self::System, Err(_)) => Ok(found(Group::from_name(named))?.map(Listed::from)),
             (Self::Files(files), number) => {
-                let wanted = |group: &&GroupEntry| group.name == named || number == Ok(group.gid);
-                Ok(files.groups.iter().find(wanted).map(|group| group.gid))
+                let wanted = |group: &&Listed| group.name == named || number == Ok(group.gid);
+                Ok(files.groups.iter().find(wanted).cloned())
             }
         }
+    }
+
+    /// Its number.
+    pub(super) fn group(&self, named: &str) -> Result<Option<u32>, NoAnswer> {
+        Ok(self.listed(named)?.map(|group| group.gid))
     }
 
     /// The names of somebody's groups. A group without a name is left out.
@@ -116,7 +125,7 @@ impl Database {
                 Ok(groups.into_iter().flatten().map(|group| group.name).collect())
             }
             Self::Files(files) => {
-                let is_theirs = |group: &&GroupEntry| {
+                let is_theirs = |group: &&Listed| {
                     group.gid == primary || group.members.iter().any(|member| member == name)
                 };
                 Ok(files.groups.iter().filter(is_theirs).map(|group| group.name.clone()).collect())
@@ -147,7 +156,7 @@ impl Files {
             let fields: Vec<&str> = line.split(':').collect();
             let [name, _, gid, members, ..] = fields.as_slice() else { return None };
             let members = members.split(',').map(ToOwned::to_owned).collect();
-            Some(GroupEntry { name: (*name).to_owned(), gid: gid.parse().ok()?, members })
+            Some(Listed { name: (*name).to_owned(), gid: gid.parse().ok()?, members })
         };
         Self {
             users: passwd.lines().filter_map(user).collect(),
@@ -159,6 +168,12 @@ impl Files {
 impl From<User> for Entry {
     fn from(user: User) -> Self {
         Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
+    }
+}
+
+impl From<Group> for Listed {
+    fn from(group: Group) -> Self {
+        Self { name: group.name, gid: group.gid.as_raw(), members: group.mem }
     }
 }
 
@@ -206,6 +221,7 @@ mod tests {
         assert_eq!(files.group("nas").unwrap(), Some(200));
         assert_eq!(files.group("200").unwrap(), Some(200));
         assert_eq!(files.group("wheel").unwrap(), None);
+        assert_eq!(files.listed("200").unwrap().unwrap().members, ["bob", "alice"]);
         assert_eq!(files.is_member("alice", 100, 100).unwrap(), Some(true));
         assert_eq!(files.is_member("alice", 100, 200).unwrap(), Some(true));
         assert_eq!(files.is_member("carol", 100, 200).unwrap(), Some(false));

@@ -35,6 +35,7 @@ use otpd_core::totp::Parameters;
 use otpd_core::waiting::Waiting;
 
 mod copies;
+mod lists;
 mod log;
 mod mail;
 mod tickets;
@@ -46,6 +47,9 @@ use super::writer::Written;
 
 use copies::a_snapshot_counts_what_is_protected;
 use copies::the_data_key_is_replaced_as_a_whole;
+use lists::a_summary_says_what_opens_the_account;
+use lists::accounts_are_found_by_name_and_state_and_paged_both_ways;
+use lists::events_are_found_by_kind_and_decision;
 use log::a_head_from_before_stays_on_the_way;
 use log::the_log_is_whole_whatever_was_recorded_and_removed;
 use mail::a_mail_that_is_given_up_leaves_nothing_but_its_end;
@@ -87,6 +91,9 @@ contract!(
     of_many_callers_one_wins_a_step,
     events_are_numbered_without_gaps_and_paged,
     accounts_are_listed_by_name,
+    accounts_are_found_by_name_and_state_and_paged_both_ways,
+    events_are_found_by_kind_and_decision,
+    a_summary_says_what_opens_the_account,
     retired_devices_stay_on_record,
     readings_are_of_active_devices_used_since,
     what_is_recorded_soon_is_recorded,

@@ -28,10 +28,12 @@ use otpd_core::outbox::Fate;
 use otpd_core::outbox::Mail;
 use otpd_core::outbox::MailId;
 use otpd_core::outbox::Overview;
+use otpd_core::registry::AccountQuery;
 use otpd_core::registry::Claim;
 use otpd_core::registry::DataKey;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
+use otpd_core::registry::Only;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::Room;
@@ -340,18 +342,28 @@ impl Registry for Memory {
         Ok(true)
     }
 
-    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
+    fn find_accounts(&self, query: &AccountQuery) -> Result<Vec<Summary>, RegistryError> {
         let rows = self.rows();
-        let behind = |account: &&Account| after.is_none_or(|after| account.identity.name > *after);
-        let mut accounts: Vec<&Account> = rows.accounts.iter().filter(behind).collect();
-        accounts.sort_by_key(|account| account.identity.name.clone());
-        let summaries = accounts.into_iter().take(limit as usize).map(|account| Summary {
-            identity: account.identity.clone(),
-            active_devices: u32::try_from(account.active().count()).unwrap(),
-            last_used: account.devices.iter().filter_map(|device| Some(device.last_use.as_ref()?.at)).max(),
-            locked: Lane::ALL.into_iter().any(|lane| account.lane(lane).failures >= Throttle::CLOSES_AT),
+        let mut found: Vec<Summary> = rows.accounts.iter().map(summary).collect();
+        found.retain(|account| {
+            let name = &account.identity.name;
+            query.after.as_ref().is_none_or(|after| name > after)
+                && query.before.as_ref().is_none_or(|before| name < before)
+                && name.as_str().starts_with(&query.prefix)
+                && match query.only {
+                    None => true,
+                    Some(Only::Protected) => account.active_devices > 0,
+                    Some(Only::Unprotected) => account.active_devices == 0,
+                    Some(Only::Locked) => account.locked,
+                }
         });
-        Ok(summaries.collect())
+        found.sort_by_key(|account| account.identity.name.clone());
+        let limit = query.limit as usize;
+        if query.before.is_some() {
+            found.drain(..found.len().saturating_sub(limit));
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn devices(
@@ -400,6 +412,9 @@ impl Registry for Memory {
             query.user.as_ref().is_none_or(|user| event.user == *user)
                 && query.since.is_none_or(|since| event.at >= since)
                 && query.after.is_none_or(|after| event.id > after)
+                && query.before.is_none_or(|before| event.id < before)
+                && query.kind.as_ref().is_none_or(|kind| event.kind == *kind)
+                && query.decision.as_ref().is_none_or(|decision| event.decision == *decision)
         };
         let all = rows.events.iter().map(|(event, _)| event);
         let mut events: Vec<StoredEvent> = all.filter(wanted).cloned().collect();
@@ -577,5 +592,23 @@ impl Registry for Memory {
 
     fn verify(&self) -> Result<Option<String>, RegistryError> {
         Ok(None)
+    }
+}
+
+fn summary(account: &Account) -> Summary {
+    let recovers = account.emails.confirmed().filter_map(|email| match email.stage {
+        otpd_core::emails::Stage::Confirmed { recovers } => Some(recovers),
+        _ => None,
+    });
+    Summary {
+        identity: account.identity.clone(),
+        active_devices: u32::try_from(account.active().count()).unwrap(),
+        last_used: account.devices.iter().filter_map(|device| Some(device.last_use.as_ref()?.at)).max(),
+        locked: Lane::ALL.into_iter().any(|lane| account.lane(lane).failures >= Throttle::CLOSES_AT),
+        recovery_codes: u32::try_from(account.recovery.left().count()).unwrap(),
+        emails: u32::try_from(account.emails.confirmed().count()).unwrap(),
+        recovers: recovers.min(),
+        enrolment: account.enrolment.map(|enrolment| enrolment.expires),
+        grace_since: account.grace_since,
     }
 }

@@ -26,6 +26,7 @@ use otpd_core::outbox::Fate;
 use otpd_core::outbox::Mail;
 use otpd_core::outbox::MailId;
 use otpd_core::outbox::Overview;
+use otpd_core::registry::AccountQuery;
 use otpd_core::registry::Claim;
 use otpd_core::registry::DataKey;
 use otpd_core::registry::EventQuery;
@@ -362,8 +363,8 @@ impl Registry for Sqlite {
         })
     }
 
-    fn accounts(&self, after: Option<&AccountName>, limit: u32) -> Result<Vec<Summary>, RegistryError> {
-        self.lists.read(|connection| query::accounts(connection, after, limit))
+    fn find_accounts(&self, query: &AccountQuery) -> Result<Vec<Summary>, RegistryError> {
+        self.lists.read(|connection| query::accounts(connection, query))
     }
 
     fn devices(

@@ -9,14 +9,18 @@ use otpd_core::event::Kind;
 use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::notice::Notice;
+use otpd_core::policy::RecoveryPolicy;
+use otpd_core::registry::AccountQuery;
 use otpd_core::registry::EventQuery;
 use otpd_core::registry::Journal;
+use otpd_core::registry::Only;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::registry::Room;
 use otpd_core::registry::StoredEvent;
 use otpd_core::registry::Summary;
 use otpd_core::time::UnixTime;
+use otpd_core::way_in::WayIn;
 use otpd_proto::admin as wire;
 
 use super::Failure;
@@ -44,15 +48,34 @@ impl<R: Registry> Service<R> {
         call: &wire::AccountsParameters,
         now: UnixTime,
     ) -> Result<wire::Accounts, Failure> {
-        self.administrator(peer, Request::Accounts, call.code.as_ref(), now)?;
-        let after = match call.after.as_deref() {
-            Some(name) => Some(AccountName::new(name).map_err(|_| Failure::no_such_user(name))?),
-            None => None,
+        let parties = self.administrator(peer, Request::Accounts, call.code.as_ref(), now)?;
+        let named = |name: &Option<String>| match name.as_deref() {
+            Some(name) => AccountName::new(name).map(Some).map_err(|_| Failure::no_such_user(name)),
+            None => Ok(None),
         };
-        let mut page = self.registry.accounts(after.as_ref(), ACCOUNTS.saturating_add(1))?;
+        let only = match call.only.as_deref().map(|word| (word, Only::parse(word))) {
+            Some((word, None)) => {
+                let say = format!("There is no {word:?}: protected, unprotected or locked.");
+                return Err(Failure::refused(Reason::BadParameters, say));
+            }
+            known => known.and_then(|(_, only)| only),
+        };
+        let query = AccountQuery {
+            after: named(&call.after)?,
+            before: named(&call.before)?,
+            prefix: call.prefix.clone().unwrap_or_default(),
+            only,
+            limit: ACCOUNTS.saturating_add(1),
+        };
+        let mut page = self.registry.find_accounts(&query)?;
         let more = page.len() > ACCOUNTS as usize;
+        if query.before.is_some() && more {
+            page.remove(0);
+        }
         page.truncate(ACCOUNTS as usize);
-        Ok(wire::Accounts { accounts: page.into_iter().map(wire_account).collect(), more })
+        let recovery = &parties.settings.recovery;
+        let accounts = page.into_iter().map(|summary| wire_account(summary, recovery, now)).collect();
+        Ok(wire::Accounts { accounts, more })
     }
 
     /// Retires every device of an account and forgets its throttle, also of one that the registry knows under another
@@ -105,21 +128,32 @@ impl<R: Registry> Service<R> {
         now: UnixTime,
     ) -> Result<wire::Audit, Failure> {
         let parties = self.administrator(peer, Request::Audit, call.code.as_ref(), now)?;
-        if !parties.role.is_root() && call.after.is_none() {
+        if !parties.role.is_root() && call.after.is_none() && call.before.is_none() {
             let mut event = parties.event(now, Kind::Read, Decision::Accept, Reason::Ok);
             event.detail = Some("the audit log".into());
             self.registry.record(event)?;
         }
         let limit = call.tail.unwrap_or(EVENTS).clamp(1, EVENTS);
+        let tail = call.tail.is_some();
+        // What is rare must not make one call read a log of years.
+        let before = call.before.unwrap_or_else(|| self.registry.head().number.saturating_add(1));
+        let floor = before.saturating_sub(LOOKED_AT).max(0);
         let query = EventQuery {
             user: call.user.clone(),
             since: call.since.map(UnixTime),
-            after: call.after,
-            tail: call.tail.is_some(),
-            limit: if call.tail.is_some() { limit } else { EVENTS.saturating_add(1) },
+            after: if tail { call.after.max(Some(floor)) } else { call.after },
+            before: call.before,
+            kind: call.event.clone(),
+            decision: call.verdict.clone(),
+            tail,
+            limit: if tail { limit } else { EVENTS.saturating_add(1) },
         };
         let page = self.registry.events(&query)?;
-        Ok(fit(page.into_iter().map(wire_event).collect(), query.tail))
+        let is_full = page.len() >= limit as usize;
+        let fitting = fit(page.into_iter().map(wire_event).collect(), tail);
+        let first = fitting.events.first().map(|event| event.id);
+        let older = if is_full { first } else { Some(floor.saturating_add(1)) };
+        Ok(wire::Audit { older: older.filter(|id| tail && *id > 1), ..fitting })
     }
 
     /// What the daemon can say of its own health.
@@ -227,7 +261,7 @@ fn fit(mut events: Vec<wire::Event>, tail: bool) -> wire::Audit {
     if tail {
         events.reverse();
     }
-    wire::Audit { events, more: !tail && fitting < found }
+    wire::Audit { events, more: !tail && fitting < found, older: None }
 }
 
 /// What is to be said of the room on the disk.
@@ -256,8 +290,11 @@ pub(super) fn check(what: &str, verdict: &str, say: &str) -> wire::Check {
 }
 
 /// An account as callers see it.
-pub(super) fn wire_account(summary: Summary) -> wire::Account {
+pub(super) fn wire_account(summary: Summary, recovery: &RecoveryPolicy, now: UnixTime) -> wire::Account {
     wire::Account {
+        weakest: WayIn::weakest(&summary, recovery, now).as_str().to_owned(),
+        recovery_codes: summary.recovery_codes,
+        emails: summary.emails,
         user: summary.identity.name.to_string(),
         uid: summary.identity.uid.as_u32(),
         protected: summary.active_devices > 0,
@@ -291,5 +328,7 @@ const LITTLE_ROOM: u64 = 64 << 20;
 const ALMOST_NONE: u64 = 16 << 20;
 const ACCOUNTS: u32 = 100;
 const EVENTS: u32 = 200;
+/// Events that a call from the newest passes over at most.
+const LOOKED_AT: i64 = 100_000;
 /// Bytes of one message, less its frame.
 const ROOM_FOR_EVENTS: usize = otpd_proto::frame::MAX_MESSAGE - 1024;

@@ -18,6 +18,7 @@ mod mailed;
 pub mod master_key;
 mod office;
 mod offline;
+pub mod policy_report;
 mod post;
 pub(crate) mod prompt;
 mod proof;

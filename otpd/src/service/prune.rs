@@ -46,7 +46,7 @@ impl<R: Registry> Service<R> {
             let gone = self.own_names.are_gone(&summary.identity)?;
             next = Some(summary.identity.name.to_string());
             if gone {
-                accounts.push(wire_account(summary));
+                accounts.push(wire_account(summary, &self.settings().recovery, now));
             }
             // A slow database gets smaller pages.
             if monotonic().saturating_duration_since(begun) > LONGEST {

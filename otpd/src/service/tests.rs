@@ -22,6 +22,7 @@ mod enrol;
 mod first_pass;
 mod heads;
 mod import;
+mod lists;
 mod mail;
 mod recover;
 mod resync;

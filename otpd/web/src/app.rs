@@ -134,6 +134,7 @@ impl App {
             .route("/account/codes.txt", get(pages::codes::file))
             .route("/account/protected", get(pages::protected::get))
             .route("/account/{act}", get(pages::change::get).post(pages::change::post))
+            .merge(pages::admin::router())
             .route("/sign-in", get(pages::sign_in::get).post(pages::sign_in::post))
             .route("/sign-in/code", get(pages::step::get).post(pages::step::post))
             .route("/sign-in/leave", post(pages::step::leave))

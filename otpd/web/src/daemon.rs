@@ -65,6 +65,8 @@ pub enum Trouble {
     Busy,
     /// There is no such page.
     NotFound,
+    /// It is for administrators.
+    Forbidden,
     /// The request came from elsewhere, or from a page that is too old.
     Foreign,
     /// No name of this box.

@@ -26,6 +26,7 @@ use crate::way::inside;
 
 pub mod account;
 pub mod act;
+pub mod admin;
 pub mod change;
 pub mod codes;
 pub mod draft;

@@ -74,7 +74,7 @@ pub(crate) async fn get(
 }
 
 /// What was done, said once: a word of ours in the path, and no text of anybody's.
-fn done(browser: &Browser, word: &str) -> Option<&'static str> {
+pub(super) fn done(browser: &Browser, word: &str) -> Option<&'static str> {
     let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     is_word.then(|| browser.language.find(&format!("done.{word}"))).flatten()
 }

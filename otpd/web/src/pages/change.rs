@@ -183,7 +183,7 @@ async fn run(
 }
 
 /// Gives the password again; the ticket that is good from now on, or what is wrong with the password.
-async fn renew(
+pub(super) async fn renew(
     app: &App,
     browser: &Browser,
     holder: &Holder,
@@ -235,7 +235,7 @@ async fn page(
     })
 }
 
-fn is_fresh(holder: &Holder) -> bool {
+pub(super) fn is_fresh(holder: &Holder) -> bool {
     holder.password_until.is_some_and(|until| until > clock::now())
 }
 
@@ -369,6 +369,6 @@ impl Words {
 }
 
 /// A field that was left empty was not given.
-fn typed(field: Option<Secret>) -> Option<Secret> {
+pub(super) fn typed(field: Option<Secret>) -> Option<Secret> {
     field.filter(|secret| !secret.expose_secret().trim().is_empty())
 }

@@ -27,6 +27,17 @@ pub enum Draft {
         /// The name of the device that it takes over from.
         replaces: Option<String>,
     },
+    /// An enrol code that an administrator reads out.
+    EnrolCode {
+        /// Who made it.
+        by: String,
+        /// For whom.
+        user: String,
+        /// Two groups of four.
+        code: Secret,
+        /// Unix seconds.
+        expires: i64,
+    },
     /// Recovery codes.
     Codes {
         /// Whose.

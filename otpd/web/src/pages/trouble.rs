@@ -78,6 +78,12 @@ fn words(browser: &Browser, trouble: &Trouble) -> Words {
         Trouble::NotFound => {
             (StatusCode::NOT_FOUND, say("trouble.not_found"), say("trouble.not_found_text").into(), Some("/"))
         }
+        Trouble::Forbidden => (
+            StatusCode::FORBIDDEN,
+            say("trouble.forbidden"),
+            say("trouble.forbidden_text").into(),
+            Some("/account"),
+        ),
         Trouble::Foreign => {
             (StatusCode::FORBIDDEN, say("trouble.foreign"), say("trouble.foreign_text").into(), Some("/"))
         }

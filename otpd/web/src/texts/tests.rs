@@ -60,7 +60,7 @@ fn every_text_that_a_page_says_is_there_and_every_text_is_said() {
         assert!(!is_text || ENGLISH.contains_key(*key), "{key} is said and not there");
     }
     // Found by words of otpd, of paths and of PAM.
-    let by_word = ["reason.", "service.", "done."];
+    let by_word = ["reason.", "service.", "done.", "way.", "lane.", "event.", "verdict."];
     for key in ENGLISH.keys() {
         let is_said = said.contains(key.as_str()) || by_word.iter().any(|prefix| key.starts_with(prefix));
         assert!(is_said, "nobody says {key}");

@@ -1,0 +1,230 @@
+//! What an administrator does to somebody's account: each its own page that says what it does. A form that lacks the
+//! password or the administrator's code comes back with the field for it.
+
+use askama::Template;
+use axum::extract::Form;
+use axum::extract::Path;
+use axum::extract::Query;
+use axum::extract::State;
+use axum::response::Response;
+use otpd_proto::Secret;
+use otpd_proto::account;
+use otpd_proto::admin as wire;
+use serde::Deserialize;
+
+use super::Admin;
+use super::link;
+use super::one;
+use super::one::May;
+use crate::app::App;
+use crate::browser::SIGNED_OUT;
+use crate::clock;
+use crate::cookies;
+use crate::daemon::Trouble;
+use crate::pages::Frame;
+use crate::pages::change::is_fresh;
+use crate::pages::change::renew;
+use crate::pages::change::typed;
+use crate::pages::draft;
+use crate::pages::draft::Draft;
+use crate::pages::go;
+use crate::pages::refusal;
+use crate::pages::show;
+use crate::pages::show_again;
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Unlock,
+    EnrolCode,
+    EndSignIns,
+    Reset,
+    TurnOff,
+}
+
+#[derive(Template)]
+#[template(path = "admin/act.html")]
+struct Page {
+    f: Frame,
+    at: &'static str,
+    word: String,
+    user: String,
+    back: String,
+    title: &'static str,
+    lead: String,
+    warning: Option<&'static str>,
+    ask_password: bool,
+    ask_code: bool,
+    error: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    user: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Posted {
+    user: String,
+    password: Option<Secret>,
+    code: Option<Secret>,
+}
+
+/// What is wrong with a form that comes back.
+#[derive(Default)]
+struct Wrong {
+    error: Option<String>,
+    ask_password: bool,
+    ask_code: bool,
+}
+
+/// GET /admin/do/{act}
+pub(crate) async fn get(
+    State(app): State<App>,
+    admin: Admin,
+    Path(word): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Trouble> {
+    let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
+    // Whoever is nobody is said to be, before anything is typed.
+    let user = one::status(&app, &admin.caller, &asked.user).await?.user;
+    if May::of(&admin.holder.user, &user) != May::Act {
+        return Ok(go(&link("/admin/account", &[("user", &user)])));
+    }
+    show(&page(&app, &admin, act, &word, user, Wrong::default()))
+}
+
+/// POST /admin/do/{act}
+pub(crate) async fn post(
+    State(app): State<App>,
+    mut admin: Admin,
+    Path(word): Path<String>,
+    Form(mut posted): Form<Posted>,
+) -> Result<Response, Trouble> {
+    let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
+    let renewed = match typed(posted.password.take()) {
+        None => None,
+        Some(password) => match renew(&app, &admin.browser, &admin.holder, password).await? {
+            Ok(ticket) => Some(ticket),
+            Err(error) => {
+                let wrong = Wrong { error: Some(error), ask_password: true, ask_code: false };
+                return show_again(&page(&app, &admin, act, &word, posted.user, wrong));
+            }
+        },
+    };
+    if let Some(ticket) = &renewed {
+        admin.caller.ticket = ticket.clone();
+        admin.browser.ticket = Some(ticket.clone());
+    }
+    let mut response = match act.run(&app, &admin, &posted.user, typed(posted.code.take())).await {
+        Ok(next) => go(&next),
+        Err(trouble @ Trouble::Refused { .. }) if !trouble.is(SIGNED_OUT) => {
+            admin.holder = app.daemon().who(&admin.caller).await?;
+            let wrong = Wrong {
+                error: Some(refusal(admin.browser.language, &trouble)),
+                ask_password: trouble.is("password_needed"),
+                ask_code: trouble.is("code_needed"),
+            };
+            show_again(&page(&app, &admin, act, &word, posted.user, wrong))?
+        }
+        Err(trouble) => return Err(trouble),
+    };
+    if let Some(ticket) = &renewed {
+        cookies::set(response.headers_mut(), cookies::TICKET, ticket);
+    }
+    Ok(response)
+}
+
+fn page(app: &App, admin: &Admin, act: Act, word: &str, user: String, wrong: Wrong) -> Page {
+    let f = admin.frame(app);
+    let (title, lead, warning) = act.words();
+    let code_is_fresh = admin.holder.code_until.is_some_and(|until| until > clock::now());
+    Page {
+        at: "account",
+        word: word.to_owned(),
+        back: link("/admin/account", &[("user", &user)]),
+        title: f.say(title),
+        lead: f.put(lead, "user", &user),
+        warning: warning.map(|key| f.say(key)),
+        ask_password: wrong.ask_password || (act != Act::EndSignIns && !is_fresh(&admin.holder)),
+        ask_code: wrong.ask_code || !code_is_fresh,
+        error: wrong.error,
+        user,
+        f,
+    }
+}
+
+impl Act {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Unlock, "unlock"),
+        (Self::EnrolCode, "enrol-code"),
+        (Self::EndSignIns, "end-sign-ins"),
+        (Self::Reset, "reset"),
+        (Self::TurnOff, "turn-off"),
+    ];
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == word).map(|(act, _)| act)
+    }
+
+    /// The keys of its title, of what it does, and of a warning.
+    fn words(self) -> (&'static str, &'static str, Option<&'static str>) {
+        match self {
+            Self::Unlock => ("admin.unlock", "admin.unlock_lead", None),
+            Self::EnrolCode => ("admin.enrol", "admin.enrol_lead", Some("admin.enrol_warning")),
+            Self::EndSignIns => ("admin.end_sign_ins", "admin.end_sign_ins_lead", None),
+            Self::Reset => ("admin.reset", "admin.reset_lead", Some("admin.reset_warning")),
+            Self::TurnOff => ("admin.turn_off", "admin.turn_off_lead", Some("admin.turn_off_warning")),
+        }
+    }
+
+    /// Does it, and says where to go then.
+    async fn run(
+        self,
+        app: &App,
+        admin: &Admin,
+        user: &str,
+        code: Option<Secret>,
+    ) -> Result<String, Trouble> {
+        let daemon = app.daemon();
+        let caller = &admin.caller;
+        let whose = Some(user.to_owned());
+        let done = match self {
+            Self::Unlock => {
+                let call = account::ProofParameters { user: whose, code };
+                let _: account::Unlocked = daemon.call_as(caller, account::UNLOCK, call).await?;
+                "user_unlocked"
+            }
+            Self::EnrolCode => {
+                let call = wire::ResetParameters { user: user.to_owned(), code };
+                let made: wire::EnrolCode = daemon.call_as(caller, wire::ENROL_CODE, call).await?;
+                let draft = Draft::EnrolCode {
+                    by: admin.holder.user.clone(),
+                    user: user.to_owned(),
+                    code: made.enrol_code,
+                    expires: made.expires,
+                };
+                draft::keep(app, &admin.browser, draft);
+                return Ok("/admin/enrol-code".into());
+            }
+            Self::EndSignIns => {
+                let call = account::EndSignInsParameters { user: whose, id: None, code };
+                let _: account::SignInsEnded = daemon.call_as(caller, account::END_SIGN_INS, call).await?;
+                "user_signed_out"
+            }
+            Self::Reset => {
+                let call = wire::ResetParameters { user: user.to_owned(), code };
+                let _: wire::WasReset = daemon.call_as(caller, wire::RESET, call).await?;
+                "user_reset"
+            }
+            Self::TurnOff => {
+                let call = account::ProofParameters { user: whose, code };
+                let _: account::TurnedOff = daemon.call_as(caller, account::OFF, call).await?;
+                "user_turned_off"
+            }
+        };
+        Ok(link("/admin/account", &[("user", user), ("done", done)]))
+    }
+}
