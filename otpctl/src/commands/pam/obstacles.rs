@@ -73,8 +73,9 @@ fn protected(session: &Session) -> Result<usize, Failure> {
     let mut count = 0_usize;
     let mut after = None;
     loop {
-        let page: Accounts =
-            session.calls.call(admin::ACCOUNTS, &AccountsParameters { after, code: None })?;
+        let page: Accounts = session
+            .calls
+            .call(admin::ACCOUNTS, &AccountsParameters { after, ..AccountsParameters::default() })?;
         let protected =
             page.accounts.iter().filter(|account| account.protected && account.active_devices > 0);
         count = count.saturating_add(protected.count());
