@@ -39,13 +39,17 @@ semodule_expand "$work/all.mod" "$work/policy" >"$work/log" 2>&1 || { cat "$work
 
 # may DOMAIN TARGET: whether it may connect to its Unix sockets.
 may() { sesearch -A -s "$1" -t "$2" -c unix_stream_socket -p connectto "$work/policy" | grep . >/dev/null; }
-for domain in sshd_t local_login_t xdm_t user_sudo_t sysadm_su_t cockpit_session_t dovecot_auth_t ftpd_t user_t otpd_mail_t; do
+for domain in sshd_t local_login_t xdm_t user_sudo_t sysadm_su_t cockpit_session_t dovecot_auth_t ftpd_t user_t otpd_mail_t otpd_web_t otpd_login_t; do
     may "$domain" otpd_t || fail "$domain cannot ask otpd"
+done
+may otpd_web_t otpd_login_t || fail "otpd-web cannot have anybody logged in"
+for domain in httpd_t sshd_t user_t; do
+    ! may "$domain" otpd_login_t || fail "$domain can ask otpd-login"
 done
 for domain in httpd_t postfix_smtpd_t named_t smbd_t; do
     ! may "$domain" otpd_t || fail "$domain can ask otpd"
 done
-for domain in sshd_t httpd_t user_t otpd_mail_t; do
+for domain in sshd_t httpd_t user_t otpd_mail_t otpd_web_t otpd_login_t; do
     ! sesearch -A -s "$domain" -t otpd_var_lib_t -c file -p read "$work/policy" | grep -v unconfined | grep . >/dev/null ||
         fail "$domain can read the registry"
 done
