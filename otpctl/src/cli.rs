@@ -12,24 +12,39 @@ use otpd_core::chain::Link;
 use otpd_proto::Secret;
 
 use crate::help;
-use crate::qr::Rendering;
 use crate::when::Since;
 
+mod backup;
 mod codes;
+mod device;
 mod email;
+mod import;
 pub(crate) mod pam;
 mod resync;
 pub(crate) mod root;
 mod sign_out;
 
+pub(crate) use backup::Backup;
+pub(crate) use backup::Key;
+pub(crate) use backup::KeyRotate;
+pub(crate) use backup::Restore;
 pub(crate) use codes::Codes;
 pub(crate) use codes::NewCodes;
+pub(crate) use device::Algorithm;
+pub(crate) use device::Bind;
+pub(crate) use device::Confirm;
+pub(crate) use device::Devices;
+pub(crate) use device::Rename;
+pub(crate) use device::Unbind;
 pub(crate) use email::AddEmail;
 pub(crate) use email::ConfirmEmail;
 pub(crate) use email::Email;
 pub(crate) use email::Mail;
 pub(crate) use email::MailTest;
 pub(crate) use email::RemoveEmail;
+pub(crate) use import::Export;
+pub(crate) use import::ExportOath;
+pub(crate) use import::Import;
 pub(crate) use resync::Resync;
 pub(crate) use sign_out::SignOut;
 
@@ -226,150 +241,11 @@ impl Command {
     }
 }
 
-/// Arguments of `bind`.
-#[derive(Debug, Args)]
-pub(crate) struct Bind {
-    /// Whose account, for root; yours if left out
-    pub(crate) user: Option<String>,
-    /// What to call the device, such as "Work phone"
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Use this key instead of a new one; spaces and lower case are fine, - reads it from standard input
-    #[arg(long, value_name = "BASE32", value_parser = secret)]
-    pub(crate) key: Option<Secret>,
-    /// SHA1, SHA256 or SHA512. Many apps know SHA1 only [default: SHA1]
-    #[arg(long, value_name = "NAME", ignore_case = true, hide_possible_values = true)]
-    pub(crate) algorithm: Option<Algorithm>,
-    /// Digits of a code, 6 to 8 [default: 6]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(6..=8))]
-    pub(crate) digits: Option<u8>,
-    /// Seconds until the next code, 15 to 120 [default: 30]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(15..=120))]
-    pub(crate) period: Option<u16>,
-    /// A token that counts its codes (HOTP) instead of following the time
-    #[arg(long, conflicts_with = "period")]
-    pub(crate) hotp: bool,
-    /// The number of the token's next code, for --hotp [default: 0]
-    #[arg(long, value_name = "N", requires = "hotp")]
-    pub(crate) counter: Option<u64>,
-    /// The key is hexadecimal, as many hardware tokens come with it
-    #[arg(long, requires = "key")]
-    pub(crate) hex: bool,
-    /// Retire this device once the new one is proven
-    #[arg(long, value_name = "DEVICE")]
-    pub(crate) replace: Option<String>,
-    #[command(flatten)]
-    pub(crate) proof: Proof,
-    /// How to show the QR code: auto, utf8 (for light text on dark), ansi (explicit colours), none, or a new
-    /// file ending in .svg or .png
-    #[arg(long, value_name = "HOW", default_value = "auto", hide_default_value = true, value_parser = rendering)]
-    pub(crate) qr: Rendering,
-    /// Stop after showing the key; `otpctl confirm` completes it
-    #[arg(long)]
-    pub(crate) begin: bool,
-}
-
-/// The hash under the codes.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "UPPER")]
-pub(crate) enum Algorithm {
-    /// RFC 6238's default.
-    SHA1,
-    /// Rarely understood by apps.
-    SHA256,
-    /// Rarely understood by apps.
-    SHA512,
-}
-
-impl Algorithm {
-    /// As the protocol names it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::SHA1 => "SHA1",
-            Self::SHA256 => "SHA256",
-            Self::SHA512 => "SHA512",
-        }
-    }
-}
-
-/// Arguments of `confirm`.
-#[derive(Debug, Args)]
-#[command(override_usage = "otpctl confirm [OPTIONS] [USER] <DEVICE> <CODE>")]
-pub(crate) struct Confirm {
-    /// See [`help::Page::arguments`]; an optional word before required ones is beyond the parser.
-    #[arg(value_names = ["DEVICE", "CODE"], num_args = 2..=3, required = true, hide = true, value_parser = secret)]
-    words: Vec<Secret>,
-}
-
-impl Confirm {
-    /// User, device, code.
-    pub(crate) fn parts(self) -> Option<(Option<String>, String, Secret)> {
-        let mut words = self.words;
-        let code = words.pop()?;
-        let device = words.pop()?.expose_secret().to_owned();
-        Some((words.pop().map(|user| user.expose_secret().to_owned()), device, code))
-    }
-}
-
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct Whose {
     /// Whose account, for root and administrators; yours if left out
     pub(crate) user: Option<String>,
-}
-
-/// Arguments of `devices`.
-#[derive(Debug, Args)]
-pub(crate) struct Devices {
-    /// Whose account, for root and administrators; yours if left out
-    pub(crate) user: Option<String>,
-    /// Show retired devices too
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
-/// Arguments of `rename`.
-#[derive(Debug, Args)]
-#[command(override_usage = "otpctl rename [OPTIONS] [USER] <DEVICE> <NEWNAME>")]
-pub(crate) struct Rename {
-    /// As in [`Confirm`].
-    #[arg(value_names = ["DEVICE", "NEWNAME"], num_args = 2..=3, required = true, hide = true)]
-    words: Vec<String>,
-    #[command(flatten)]
-    pub(crate) proof: Proof,
-}
-
-impl Rename {
-    /// User, device, new name.
-    pub(crate) fn parts(&self) -> Option<(Option<String>, String, String)> {
-        match self.words.as_slice() {
-            [device, name] => Some((None, device.clone(), name.clone())),
-            [user, device, name] => Some((Some(user.clone()), device.clone(), name.clone())),
-            _ => None,
-        }
-    }
-}
-
-/// Arguments of `unbind`.
-#[derive(Debug, Args)]
-#[command(override_usage = "otpctl unbind [OPTIONS] [USER] <DEVICE>")]
-pub(crate) struct Unbind {
-    /// As in [`Confirm`].
-    #[arg(value_names = ["DEVICE"], num_args = 1..=2, required = true, hide = true)]
-    words: Vec<String>,
-    #[command(flatten)]
-    pub(crate) proof: Proof,
-}
-
-impl Unbind {
-    /// User, device.
-    pub(crate) fn parts(&self) -> Option<(Option<String>, String)> {
-        match self.words.as_slice() {
-            [device] => Some((None, device.clone())),
-            [user, device] => Some((Some(user.clone()), device.clone())),
-            _ => None,
-        }
-    }
 }
 
 /// Arguments of `off`.
@@ -445,113 +321,6 @@ pub(crate) struct Audit {
     pub(crate) proof: Proof,
 }
 
-/// Where devices come from.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Import {
-    /// Read the users file of pam_oath
-    ///
-    /// Every token of it becomes an active device. Codes up to the present one count as used, so none that
-    /// pam_oath accepted works again. Nothing is taken if a line is wrong, a user does not exist, or an account has the
-    /// key already; the file stays as it is.
-    Oath(ImportOath),
-    /// Read the files of pam_google_authenticator
-    ///
-    /// Each file becomes an active device of its user, with what its clock is off. Codes up to the present one count
-    /// as used. Scratch codes are not taken over. Nothing is taken if a file is wrong, a user does not exist, or an
-    /// account has the key already; the files stay as they are.
-    GoogleAuthenticator(ImportGoogle),
-}
-
-/// Arguments of `import oath`.
-#[derive(Debug, Args)]
-pub(crate) struct ImportOath {
-    /// The users file, such as /etc/users.oath
-    pub(crate) file: PathBuf,
-    /// Check everything and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-/// Arguments of `import google-authenticator`.
-#[derive(Debug, Args)]
-pub(crate) struct ImportGoogle {
-    /// One file; it is that of its owner unless --user names somebody
-    #[arg(required_unless_present = "all_users", conflicts_with = "all_users")]
-    pub(crate) file: Option<PathBuf>,
-    /// Whose file it is
-    #[arg(long, value_name = "NAME", requires = "file")]
-    pub(crate) user: Option<String>,
-    /// ~/.google_authenticator of every user that `getent passwd` lists
-    #[arg(long)]
-    pub(crate) all_users: bool,
-    /// Check everything and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-/// Where keys go.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Export {
-    /// Write a users file for pam_oath
-    ///
-    /// The keys leave the seal: whoever reads the file can make every code of these devices. It has SHA-1 devices
-    /// with a period of 30 or 60 seconds only; others are left out and named on standard error.
-    Oath(ExportOath),
-}
-
-/// Arguments of `export oath`.
-#[derive(Debug, Args)]
-pub(crate) struct ExportOath {
-    /// A new file for its owner alone, or - for standard output, which is taken if it is no terminal
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-/// Arguments of `backup`.
-#[derive(Debug, Args)]
-pub(crate) struct Backup {
-    /// A new file, for its owner alone
-    pub(crate) file: PathBuf,
-    /// The passphrase is the first line of this file, or of standard input if it is -
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
-    /// Leave the key out: then nobody can restore it without this box's master key (registry.key)
-    #[arg(long, conflicts_with = "passphrase_file")]
-    pub(crate) without_key: bool,
-}
-
-/// Arguments of `restore`.
-#[derive(Debug, Args)]
-pub(crate) struct Restore {
-    /// The backup
-    pub(crate) file: PathBuf,
-    /// The passphrase is the first line of this file, or of standard input if it is -
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
-    /// Put the registry that is here aside
-    #[arg(long)]
-    pub(crate) replace: bool,
-}
-
-/// What is done with the master key.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Key {
-    /// Make a new master key; the old one opens the registry no more
-    ///
-    /// Logins go on meanwhile, and killed at any instant otpd starts again with the key that is in its place. Copies of
-    /// the registry from before, and backups made without the key, still need the old one.
-    Rotate(KeyRotate),
-}
-
-/// Arguments of `key rotate`.
-#[derive(Debug, Args)]
-pub(crate) struct KeyRotate {
-    /// Where otpd cannot write its key (a systemd credential): a file with the new one, 32 random bytes. It opens the
-    /// registry as well from now on; put it in the old one's place and restart otpd, and the old one does no more
-    #[arg(long, value_name = "FILE")]
-    pub(crate) to: Option<PathBuf>,
-}
-
 /// Arguments of `test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -599,82 +368,5 @@ fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.to_owned()))
 }
 
-fn rendering(text: &str) -> Result<Rendering, String> {
-    text.parse()
-}
-
 #[cfg(test)]
-mod tests {
-    use clap::FromArgMatches;
-
-    use super::*;
-
-    fn parse(words: &[&str]) -> Result<Command, clap::Error> {
-        let words = ["otpctl"].iter().chain(words);
-        command()
-            .try_get_matches_from(words)
-            .and_then(|found| Cli::from_arg_matches(&found))
-            .map(|cli| cli.command)
-    }
-
-    #[test]
-    fn the_parser_is_sound() {
-        command().debug_assert();
-    }
-
-    #[test]
-    fn a_leading_user_is_told_by_the_number_of_words() {
-        let Ok(Command::Rename(own)) = parse(&["rename", "1", "Phone"]) else { panic!() };
-        assert_eq!(own.parts(), Some((None, "1".into(), "Phone".into())));
-        let Ok(Command::Rename(other)) = parse(&["rename", "alice", "1", "Phone"]) else { panic!() };
-        assert_eq!(other.parts(), Some((Some("alice".into()), "1".into(), "Phone".into())));
-        let Ok(Command::Unbind(own)) = parse(&["unbind", "Phone"]) else { panic!() };
-        assert_eq!(own.parts(), Some((None, "Phone".into())));
-        let Ok(Command::Unbind(other)) = parse(&["unbind", "alice", "Phone", "--code", "1"]) else {
-            panic!()
-        };
-        assert_eq!(other.parts(), Some((Some("alice".into()), "Phone".into())));
-        let Ok(Command::Confirm(other)) = parse(&["confirm", "alice", "3", "-"]) else { panic!() };
-        let (user, device, code) = other.parts().unwrap();
-        assert_eq!((user.as_deref(), device.as_str(), code.expose_secret()), (Some("alice"), "3", "-"));
-    }
-
-    #[test]
-    fn numbers_outside_their_range_are_usage_errors() {
-        for (option, wrong, right) in
-            [("--digits", ["5", "9"], ["6", "8"]), ("--period", ["14", "121"], ["15", "120"])]
-        {
-            for value in wrong {
-                assert!(parse(&["bind", option, value]).is_err(), "{option} {value}");
-            }
-            for value in right {
-                assert!(parse(&["bind", option, value]).is_ok(), "{option} {value}");
-            }
-        }
-        assert!(parse(&["audit", "-n", "0"]).is_err() && parse(&["audit", "-n", "201"]).is_err());
-        assert!(parse(&["audit", "-n", "200"]).is_ok());
-    }
-
-    #[test]
-    fn every_command_has_a_page_of_help() {
-        let whole = Cli::command();
-        let commands: Vec<String> = whole
-            .get_subcommands()
-            .flat_map(|sub| {
-                let below =
-                    sub.get_subcommands().map(|below| format!("{} {}", sub.get_name(), below.get_name()));
-                let below: Vec<String> = below.collect();
-                if below.is_empty() { vec![sub.get_name().to_owned()] } else { below }
-            })
-            .collect();
-        let pages: Vec<&str> = help::PAGES.iter().map(|page| page.command).collect();
-        assert_eq!(commands, pages);
-    }
-
-    #[test]
-    fn secrets_do_not_show_in_debug() {
-        let parsed = parse(&["bind", "--key", "JBSWY3DPEHPK3PXP", "--code", "123456"]).unwrap();
-        let shown = format!("{parsed:?}");
-        assert!(!shown.contains("JBSW") && !shown.contains("123456"), "{shown}");
-    }
-}
+mod tests;
