@@ -282,7 +282,7 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     locker = login_client.open("org.otpd.Login").Start({"user": "root", "service": "vlock"})
     assert locker["step"]["next"] == "not_required"
     assert admin.Accounts()["accounts"][0]["user"] == user
-    assert admin.Accounts(prefix=user[:2], only="protected")["accounts"][0]["recovery_codes"] == 10
+    assert admin.Accounts(prefix=user[:2], only="protected")["accounts"][0]["recovery_codes"] == 9
     assert admin.Audit(user=user)["events"][-1]["event"] == "unlock"
     assert account.Off(user=user)["retired"] == 2
     assert admin.Reset(user=user)["retired"] == 0

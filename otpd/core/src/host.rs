@@ -12,7 +12,10 @@ pub struct NotAHost;
 pub fn normalise(text: &str) -> Result<String, NotAHost> {
     let lower = text.to_ascii_lowercase();
     let (name, port) = split(&lower).ok_or(NotAHost)?;
-    let port = port.map(|port| port.parse::<u16>().ok().filter(|number| *number != 0 && port.len() <= 5));
+    // parse takes a sign, too.
+    let is_number = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |port: &str| port.parse::<u16>().ok().filter(|number| *number != 0 && is_number(port));
+    let port = port.map(number);
     let port = match port {
         None => String::new(),
         Some(Some(number)) => format!(":{number}"),
