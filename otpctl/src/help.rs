@@ -281,7 +281,7 @@ pub(crate) const PAGES: &[Page] = &[
         arguments: &[],
         examples: &[("sudo otpctl accounts", "every account that otpd knows")],
         json: "{\"accounts\": [{\"user\", \"uid\", \"protected\", \"active_devices\", \"last_used\",\n\
-               \x20\"locked\"}]}",
+               \x20\"locked\", \"recovery_codes\", \"emails\", \"weakest\"]}",
     },
     Page {
         command: "audit",

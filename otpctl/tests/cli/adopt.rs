@@ -18,7 +18,7 @@ fn adopted(changes: &Value) -> Value {
 fn gone() -> Daemon {
     let account = |user: &str| {
         json!({"user": user, "uid": 1000, "protected": true, "active_devices": 1, "last_used": null,
-            "locked": false})
+            "locked": false, "recovery_codes": 10, "emails": 1, "weakest": "device"})
     };
     Daemon::new(move |method, parameters| match (method, parameters["after"].as_str()) {
         ("Admin.Gone", None) => reply(&json!({"accounts": [account("alice")], "next": "bob"})),

@@ -39,7 +39,7 @@ fn the_newest_fifty_are_asked_for_unless_told_otherwise() {
         assert!(ended.code == 0 && ended.out == "No events.\n", "{ended:?}");
         daemon.calls().last().unwrap().1.clone()
     };
-    let whole = |user: Value, since: Value, tail: Value| json!({"user": user, "since": since, "after": null, "tail": tail, "code": null});
+    let whole = |user: Value, since: Value, tail: Value| json!({"user": user, "since": since, "after": null, "before": null, "tail": tail, "event": null, "verdict": null, "code": null});
     assert_eq!(asked(&["audit"]), whole(Value::Null, Value::Null, json!(50)));
     assert_eq!(asked(&["audit", "alice", "-n", "3"]), whole(json!("alice"), Value::Null, json!(3)));
     let at = 1_700_000_000;

@@ -19,7 +19,7 @@ fn keys(value: &Value) -> Vec<&str> {
 #[test]
 fn every_command_prints_one_object_of_its_shape() {
     let account = json!({"user": "alice", "uid": 1000, "protected": true, "active_devices": 1,
-        "last_used": null, "locked": false});
+        "last_used": null, "locked": false, "recovery_codes": 10, "emails": 1, "weakest": "device"});
     let adopted = json!({"was_user": "alice", "was_uid": 1, "user": "alice", "uid": 2, "active_devices": 1,
         "last_used": null, "changed": true});
     let cases: [(&[&str], Value, &[&str]); 22] = [

@@ -114,7 +114,7 @@ fn a_list_passes_the_code_with_its_first_page_only() {
     let daemon = Daemon::new(|_, parameters| {
         let user = if parameters["after"].is_null() { "alice" } else { "bob" };
         let account = json!({"user": user, "uid": 1, "protected": true, "active_devices": 1, "last_used": null,
-            "locked": false});
+            "locked": false, "recovery_codes": 10, "emails": 1, "weakest": "device"});
         reply(&json!({"accounts": [account], "more": user == "alice"}))
     });
     assert_eq!(daemon.run(&["accounts", "--code", "111111"]).code, 0);

@@ -86,7 +86,7 @@ fn accounts_are_paged_by_name() {
     let daemon = Daemon::new(|_, parameters| {
         let user = if parameters["after"].is_null() { "alice" } else { "bob" };
         let account = json!({"user": user, "uid": 1000, "protected": user == "alice", "active_devices": 1,
-            "last_used": null, "locked": user == "bob"});
+            "last_used": null, "locked": user == "bob", "recovery_codes": 10, "emails": 1, "weakest": "device"});
         reply(&json!({"accounts": [account], "more": user == "alice"}))
     });
     let ended = daemon.run(&["accounts"]);
