@@ -57,6 +57,7 @@ use otpd_core::name::Identity;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::throttle::Lane;
+use otpd_core::ticket::TicketId;
 use otpd_core::time::UnixTime;
 use otpd_proto::session::SERVICE;
 
@@ -187,6 +188,7 @@ impl From<RegistryError> for Failure {
             RegistryError::Disk(_) => {
                 "The registry cannot be written, so no code can be used up. Ask an administrator to run: otpctl doctor"
             }
+            RegistryError::SignedOut => return tickets::signed_out(),
             RegistryError::NoKey => return Self::refused(Reason::BadKey, NO_KEY),
             RegistryError::Conflict | RegistryError::Unavailable(_) => {
                 "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor"
@@ -368,6 +370,11 @@ impl Parties {
             address: self.address(),
             ..Event::blank(now, user, self.caller.identity.name.as_str(), kind, decision, reason)
         }
+    }
+
+    /// The ticket that the call is made on the strength of, if there is one.
+    fn ticket(&self) -> Option<TicketId> {
+        Some(self.signed_in?.ticket)
     }
 
     /// Of the browser, if there is one.

@@ -282,6 +282,46 @@ fn a_recovery_anywhere_and_a_reset_end_every_sign_in() {
 }
 
 #[test]
+fn what_was_asked_for_before_a_sign_in_ended_is_not_done_after_it() {
+    let service = signing_in();
+    let phone = Phone::bind(&service, USER, NOW);
+    let ticket = sign_in_with(&service, USER, &phone.code(NOW), NOW);
+    let codes = ProofParameters { user: None, code: Some(phone.code(at(30))) };
+    let codes = service.new_codes(own(USER), &codes, at(30)).unwrap().codes;
+    // The ticket is looked at, then its owner recovers, and only then the change has its turn.
+    let late = holder(&service, &ticket, at(40));
+    let next = service.answer(ROOT, &login(None), &codes[0], at(40)).unwrap();
+    assert!(matches!(next, Next::Accept { .. }));
+    let off = || ProofParameters::default();
+    assert_eq!(reason(service.off(late, &off(), at(40))), Reason::SignedOut);
+    assert_eq!(reason(service.new_codes(late, &off(), at(40))), Reason::SignedOut);
+    assert_eq!(reason(begin(&service, late, at(40))), Reason::SignedOut);
+    assert!(service.status(own(USER), &StatusParameters::default(), at(40)).unwrap().protected);
+    // Whoever still is who they were may.
+    service.off(own(USER), &off(), at(40)).unwrap();
+}
+
+#[test]
+fn an_administrators_code_stands_for_nothing_once_their_sign_in_ended() {
+    let service = signing_in();
+    let admin_group = service.names.group(ADMIN).unwrap();
+    service.set_settings(Settings { admin_group, ..Settings::clone(&service.settings()) });
+    Phone::bind(&service, USER, NOW);
+    let phone = Phone::bind(&service, ADMIN, NOW);
+    let ticket = sign_in_with(&service, ADMIN, &phone.code(NOW), NOW);
+    let unlock =
+        |peer, code| service.unlock(peer, &ProofParameters { user: Some(USER.into()), code }, at(31));
+    unlock(holder(&service, &ticket, at(30)), Some(phone.code(at(30)))).unwrap();
+    let late = holder(&service, &ticket, at(31));
+    unlock(late, None).unwrap();
+    service.sign_out(web(), &wire::SignOutParameters { ticket }, at(31)).unwrap();
+    assert_eq!(reason(unlock(late, None)), Reason::SignedOut);
+    assert_eq!(reason(unlock(late, Some(phone.code(at(60))))), Reason::SignedOut);
+    let audit = otpd_proto::admin::AuditParameters::default();
+    assert_eq!(reason(service.audit(late, &audit, at(31))), Reason::SignedOut);
+}
+
+#[test]
 fn root_is_no_more_than_an_administrator_on_the_web_and_proves_it_for_each_sign_in() {
     let service = signing_in();
     Phone::bind(&service, USER, NOW);
