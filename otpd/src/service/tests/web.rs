@@ -351,6 +351,18 @@ fn root_is_no_more_than_an_administrator_on_the_web_and_proves_it_for_each_sign_
 }
 
 #[test]
+fn root_gets_no_ticket_by_a_password_alone() {
+    let service = signing_in();
+    let refused = ("sign_in".into(), "refuse".into(), "not_protected".into());
+    assert_eq!(reason(issue(&service, "root", NOW)), Reason::NotProtected, "never heard of");
+    assert_eq!(last_event(&service), refused);
+    let own_root = Peer { is_root: false, ..Peer::new(Door::Account, 0) };
+    begin(&service, own_root, NOW).unwrap();
+    assert_eq!(reason(issue(&service, "root", NOW)), Reason::NotProtected, "begun and not confirmed");
+    assert_eq!(last_event(&service), refused);
+}
+
+#[test]
 fn sign_ins_are_listed_and_ended_by_their_owner() {
     let service = signing_in();
     let (mine, other) = (issue(&service, USER, NOW).unwrap(), issue(&service, USER, at(1)).unwrap());
