@@ -322,6 +322,29 @@ fn an_administrators_code_stands_for_nothing_once_their_sign_in_ended() {
 }
 
 #[test]
+fn every_look_at_the_audit_log_on_the_web_is_recorded() {
+    let service = signing_in();
+    let admin_group = service.names.group(ADMIN).unwrap();
+    service.set_settings(Settings { admin_group, ..Settings::clone(&service.settings()) });
+    let phone = Phone::bind(&service, ADMIN, NOW);
+    let ticket = sign_in_with(&service, ADMIN, &phone.code(NOW), NOW);
+    let looks = || {
+        let query = EventQuery { kind: Some("read".into()), limit: 99, ..EventQuery::default() };
+        service.registry.events(&query).unwrap().len()
+    };
+    let look = |after, before, code| {
+        let call = otpd_proto::admin::AuditParameters { after, before, code, ..Default::default() };
+        service.audit(holder(&service, &ticket, at(30)), &call, at(30)).unwrap();
+    };
+    look(None, Some(i64::MAX), Some(phone.code(at(30))));
+    assert_eq!(looks(), 1);
+    look(None, Some(1), None);
+    look(Some(0), None, None);
+    look(None, None, None);
+    assert_eq!(looks(), 4);
+}
+
+#[test]
 fn root_is_no_more_than_an_administrator_on_the_web_and_proves_it_for_each_sign_in() {
     let service = signing_in();
     Phone::bind(&service, USER, NOW);
