@@ -280,6 +280,7 @@ fn judge<T>(event: &mut Event, result: &Result<T, Failure>) {
             event.decision = Decision::Refuse;
             event.reason = *reason;
         }
+        Err(Failure::TooManyCalls) => {}
         Err(Failure::Unavailable { cause, .. }) => event.detail = Some(cause.clone()),
     }
 }

@@ -484,6 +484,34 @@ fn a_word_is_good_once_and_at_its_host() {
 }
 
 #[test]
+fn who_is_signed_in_has_a_budget_of_calls_and_what_proxies_ask_takes_none_of_it() {
+    let service = signing_in().with_calls_per_minute(4);
+    // Dispatched calls read the box's clock.
+    let now = crate::clock::now();
+    let (ticket, others) = (issue(&service, USER, now).unwrap(), issue(&service, ADMIN, now).unwrap());
+    let status = |ticket: &Secret| {
+        let call = serde_json::json!({
+            "method": "org.otpd.Web.As",
+            "parameters": {
+                "ticket": ticket.expose_secret(), "method": "org.otpd.Account.Status", "parameters": {},
+            },
+        });
+        match crate::dispatch::dispatch(&service, web(), call.to_string().as_bytes(), None) {
+            crate::dispatch::Outcome::Reply(reply) => String::from_utf8(reply.to_vec()).unwrap(),
+            _ => panic!("no reply"),
+        }
+    };
+    // A word and its visit are two.
+    let away = visit(&service, &ticket, "nas", now).unwrap();
+    (0..9).for_each(|_| drop(check(&service, &away, "nas", now).unwrap()));
+    (0..2).for_each(|_| assert!(status(&ticket).contains(USER)));
+    let refused = status(&ticket);
+    assert!(refused.contains("org.otpd.Web.Unavailable") && refused.contains("Too many calls"), "{refused}");
+    assert!(matches!(visit(&service, &ticket, "nas", now), Err(Failure::TooManyCalls)));
+    assert!(check(&service, &away, "nas", now).is_ok() && status(&others).contains(ADMIN));
+}
+
+#[test]
 fn a_ticket_of_somebody_who_was_renamed_is_over() {
     let service = signing_in();
     let new = otpd_core::ticket::NewTicket {
