@@ -166,7 +166,7 @@ pub struct Limits {
     pub connections: u16,
     /// Connections held at once by one user other than root.
     pub connections_per_user: u16,
-    /// Calls a minute by one user other than root.
+    /// Calls a minute by one user other than root, and by one who is signed in on the web.
     pub calls_per_minute: u16,
 }
 

@@ -87,7 +87,7 @@ fn guarded(call: &Call<'_>, peer: Peer, serve: impl FnOnce() -> Reply) -> Outcom
 /// The reply for a caller who asks too often.
 #[must_use]
 pub fn too_many_calls(message: &[u8]) -> Outcome {
-    let say = "Too many calls in a short time. Wait a minute.".to_owned();
+    let say = TOO_MANY.to_owned();
     let Some(call) = read(message).filter(|call| !call.oneway) else { return Outcome::Close };
     let error = match call.method.rsplit_once('.') {
         Some((login::INTERFACE, _)) => login::UNAVAILABLE,
@@ -151,6 +151,9 @@ fn run_as<R: Registry>(s: &Service<R>, peer: Peer, raw: Option<&RawValue>, now: 
     };
     if !FOR_HOLDERS.contains(&&*call.method) {
         return error(service::METHOD_NOT_FOUND, &json!({"method": call.method}));
+    }
+    if let Err(failure) = holder.uid.map_or(Ok(()), |uid| s.take_call(uid)) {
+        return worded::<()>(web::INTERFACE, Err(failure));
     }
     let done = run(s, holder, &call.method, Some(call.parameters), None, now)?;
     let (_nul, json) = done.split_last()?;
@@ -303,6 +306,10 @@ fn worded<T: Serialize>(interface: &str, result: Result<T, Failure>) -> Reply {
                 service::Refused { reason: reason.as_str().into(), say, until: until.map(|at| at.0) };
             error(&format!("{interface}.Refused"), &refused)
         }
+        // Without a line in the log, which whoever asks too often would fill.
+        Err(Failure::TooManyCalls) => {
+            error(&format!("{interface}.Unavailable"), &service::Unavailable { say: TOO_MANY.to_owned() })
+        }
         Err(Failure::Unavailable { say, cause }) => {
             log::error!("nothing decided: {cause}");
             error(&format!("{interface}.Unavailable"), &service::Unavailable { say })
@@ -377,6 +384,8 @@ fn error<T: Serialize>(name: &str, parameters: &T) -> Reply {
         .map_err(|problem| log::error!("a reply could not be made: {problem:?}"))
         .ok()
 }
+
+const TOO_MANY: &str = "Too many calls in a short time. Wait a minute.";
 
 /// What the holder of a ticket may call. Nothing that takes a file, moves keys in bulk, or is root's alone.
 const FOR_HOLDERS: &[&str] = &[

@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod backup;
+mod budget;
 pub mod clock;
 pub mod config;
 pub mod dispatch;

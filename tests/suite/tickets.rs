@@ -134,7 +134,9 @@ fn protection_is_turned_on_used_and_off_through_the_web() {
 fn what_is_roots_is_out_of_reach_and_a_ticket_is_its_holders_alone() {
     let bed = bed();
     let (alices, bobs) = (sign_in(&bed, "alice"), sign_in(&bed, "bob"));
-    let roots = sign_in(&bed, "root");
+    assert_eq!(reason(issue(&bed, "root")), "not_protected");
+    let phone = bed.bind("root", "phone");
+    let roots = sign_in_with(&bed, "root", &phone.code(0));
     for method in [
         "Admin.Backup",
         "Admin.Export",
@@ -157,10 +159,10 @@ fn what_is_roots_is_out_of_reach_and_a_ticket_is_its_holders_alone() {
             other => panic!("{method}: {other:?}"),
         }
     }
-    // Neither of the two may look at the other; root may look, and without a device of its own do nothing.
+    // Neither of the two may look at the other; root may look, and without a code of its own do nothing.
     assert_eq!(reason(run_as(&bed, &alices, "Account.Status", json!({"user": "bob"}))), "not_permitted");
     assert_eq!(run_as(&bed, &roots, "Account.Status", json!({"user": "bob"})).unwrap()["user"], "bob");
-    assert_eq!(reason(run_as(&bed, &roots, "Admin.Reset", json!({"user": "bob"}))), "not_protected");
+    assert_eq!(reason(run_as(&bed, &roots, "Admin.Reset", json!({"user": "bob"}))), "code_needed");
     assert_eq!(reason(run_as(&bed, &roots, "Account.Begin", json!({"user": "bob"}))), "not_permitted");
     assert_eq!(reason(renew(&bed, "bob", &alices)), "signed_out");
     let id = run_as(&bed, &alices, "Account.SignIns", json!({})).unwrap()["sign_ins"][0]["id"].clone();

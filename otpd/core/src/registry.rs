@@ -68,6 +68,9 @@ pub enum RegistryError {
     /// Name and uid belong to different rows, or to a row that says otherwise.
     #[error("the registry knows this name or uid as another account")]
     Conflict,
+    /// The ticket on whose strength a change was asked for is not there any more.
+    #[error("the sign-in that asked for this has ended")]
+    SignedOut,
     /// The chain of the audit log needs the master key.
     #[error("the master key is not here, and without it the audit log's chain cannot be followed")]
     NoKey,
@@ -285,6 +288,24 @@ pub trait Registry: Send + Sync + 'static {
     fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
+    {
+        self.change_by(None, who, decide)
+    }
+
+    /// [`Registry::change`], by somebody who is signed in on the web only while their ticket is there. It is looked for
+    /// in the exclusive change itself: what ends a sign-in ends too what it asked for and what waits its turn.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn change_by<T, F>(
+        &self,
+        ticket: Option<TicketId>,
+        who: &Identity,
+        decide: F,
+    ) -> Result<Option<T>, RegistryError>
+    where
+        T: Send + 'static,
         F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static;
 
     /// Changes the account of `who`, made first if there is none.
@@ -292,6 +313,23 @@ pub trait Registry: Send + Sync + 'static {
     /// # Errors
     /// [`RegistryError`]; nothing changed.
     fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
+    {
+        self.change_or_create_by(None, who, decide)
+    }
+
+    /// [`Registry::change_or_create`], as [`Registry::change_by`] is to [`Registry::change`].
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn change_or_create_by<T, F>(
+        &self,
+        ticket: Option<TicketId>,
+        who: &Identity,
+        decide: F,
+    ) -> Result<T, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static;

@@ -1,7 +1,6 @@
 //! The sockets: adopting or binding them, and the pools of workers that serve them.
 
 mod bind;
-mod budget;
 mod connection;
 mod descriptor;
 mod pool;

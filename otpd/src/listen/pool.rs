@@ -23,9 +23,9 @@ use nix::sys::epoll::EpollTimeout;
 use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
-use super::budget::Budgets;
 use super::connection::Connection;
 use super::connection::Received;
+use crate::budget::Budgets;
 use crate::clock::monotonic;
 use crate::config::Limits;
 use crate::dispatch::Outcome;
@@ -199,7 +199,7 @@ impl Shared {
                 Received::Over => break false,
             };
             let peer = connection.peer();
-            // They ask as often as there are mails and browsers.
+            // They ask as often as there are mails and browsers; whoever is signed in has a budget with the service.
             let unbounded = peer.is_root || matches!(peer.door, Door::Mail | Door::Web);
             let within = unbounded || self.table().budgets.take(peer.raw_uid, monotonic());
             let outcome =

@@ -59,6 +59,7 @@ use tickets::a_renewed_ticket_has_another_mark_and_keeps_its_visits;
 use tickets::a_ticket_is_known_by_its_mark_until_it_ends;
 use tickets::all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits;
 use tickets::of_too_many_tickets_the_oldest_goes;
+use tickets::what_a_ticket_asked_for_ends_with_it;
 use tickets::what_was_over_or_not_used_is_swept_a_few_at_a_time;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -113,6 +114,7 @@ contract!(
     a_renewed_ticket_has_another_mark_and_keeps_its_visits,
     all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits,
     of_too_many_tickets_the_oldest_goes,
+    what_a_ticket_asked_for_ends_with_it,
     what_was_over_or_not_used_is_swept_a_few_at_a_time,
 );
 

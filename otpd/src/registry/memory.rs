@@ -218,21 +218,33 @@ impl Registry for Memory {
         Ok(rows.accounts.iter().find(|account| account.identity.name == *name).map(live))
     }
 
-    fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
+    fn change_by<T, F>(
+        &self,
+        ticket: Option<TicketId>,
+        who: &Identity,
+        decide: F,
+    ) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let mut rows = self.rows();
+        rows.tickets.must_be_there(ticket)?;
         Ok(rows.place(who)?.map(|at| rows.change(at, decide)))
     }
 
-    fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
+    fn change_or_create_by<T, F>(
+        &self,
+        ticket: Option<TicketId>,
+        who: &Identity,
+        decide: F,
+    ) -> Result<T, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let mut rows = self.rows();
+        rows.tickets.must_be_there(ticket)?;
         let at = match rows.place(who)? {
             Some(at) => at,
             None => rows.create(who),

@@ -240,25 +240,37 @@ impl Registry for Sqlite {
         })
     }
 
-    fn change<T, F>(&self, who: &Identity, decide: F) -> Result<Option<T>, RegistryError>
+    fn change_by<T, F>(
+        &self,
+        ticket: Option<TicketId>,
+        who: &Identity,
+        decide: F,
+    ) -> Result<Option<T>, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let who = who.clone();
         self.write(move |connection, journal| {
+            tickets::must_be_there(connection, ticket)?;
             let Some(account) = rows::load(connection, &who)? else { return Ok(None) };
             change(connection, account, journal, decide).map(Some)
         })
     }
 
-    fn change_or_create<T, F>(&self, who: &Identity, decide: F) -> Result<T, RegistryError>
+    fn change_or_create_by<T, F>(
+        &self,
+        ticket: Option<TicketId>,
+        who: &Identity,
+        decide: F,
+    ) -> Result<T, RegistryError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Account, &mut Journal) -> T + Clone + Send + 'static,
     {
         let who = who.clone();
         self.write(move |connection, journal| {
+            tickets::must_be_there(connection, ticket)?;
             let account = match rows::load(connection, &who)? {
                 Some(account) => account,
                 None => rows::create(connection, &who)?,

@@ -82,6 +82,14 @@ pub(crate) fn find(connection: &Connection, mark: Mark) -> Result<Option<Ticket>
     statement.query_row([mark.0], ticket_of).optional().map_err(unavailable)
 }
 
+/// Fails unless the ticket on whose strength a change is asked for, if there is one, has not ended.
+pub(crate) fn must_be_there(connection: &Connection, id: Option<TicketId>) -> Result<(), RegistryError> {
+    let Some(id) = id else { return Ok(()) };
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM ticket WHERE id = ?1").map_err(unavailable)?;
+    if statement.exists([id.0]).map_err(unavailable)? { Ok(()) } else { Err(RegistryError::SignedOut) }
+}
+
 /// Somebody's tickets.
 pub(crate) fn of(connection: &Connection, who: &Identity) -> Result<Vec<Ticket>, RegistryError> {
     let select = "SELECT * FROM ticket WHERE uid = ?1 AND name = ?2 ORDER BY id DESC";

@@ -348,6 +348,8 @@ fn event_of(staged: &Staged, by: &str, bound: &Result<DeviceName, Failure>, now:
         Err(Failure::Unavailable { cause, .. }) => {
             (Decision::Refuse, Reason::BadKey, None, Some(cause.clone()))
         }
+        // Counted is who is signed in on the web, where nobody imports.
+        Err(Failure::TooManyCalls) => (Decision::Refuse, Reason::NotPermitted, None, None),
     };
     let user = staged.who.name.as_str();
     Event {

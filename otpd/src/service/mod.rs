@@ -57,9 +57,12 @@ use otpd_core::name::Identity;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::throttle::Lane;
+use otpd_core::ticket::TicketId;
 use otpd_core::time::UnixTime;
 use otpd_proto::session::SERVICE;
 
+use crate::budget::Budgets;
+use crate::config::Limits;
 use crate::keys::KeyError;
 use crate::keys::Keys;
 use crate::names::Names;
@@ -110,6 +113,8 @@ pub struct Service<R> {
     vigil: Vigil,
     /// When tickets were last used.
     seen: Uses,
+    /// What who is signed in on the web has left to ask.
+    budgets: Mutex<Budgets>,
     /// Tickets that were brought and are none, or none any more.
     unknown_tickets: AtomicU64,
     /// Who is on the way to another host.
@@ -130,6 +135,8 @@ pub enum Failure {
         /// When it is worth trying again.
         until: Option<UnixTime>,
     },
+    /// More than anybody may ask in a minute; nothing was looked at.
+    TooManyCalls,
     /// Nothing could be decided.
     Unavailable {
         /// For the person.
@@ -187,6 +194,7 @@ impl From<RegistryError> for Failure {
             RegistryError::Disk(_) => {
                 "The registry cannot be written, so no code can be used up. Ask an administrator to run: otpctl doctor"
             }
+            RegistryError::SignedOut => return tickets::signed_out(),
             RegistryError::NoKey => return Self::refused(Reason::BadKey, NO_KEY),
             RegistryError::Conflict | RegistryError::Unavailable(_) => {
                 "The registry cannot be used at the moment. Ask an administrator to run: otpctl doctor"
@@ -214,6 +222,7 @@ impl<R: Registry> Service<R> {
             office: Office::default(),
             vigil: Vigil::default(),
             seen: Uses::default(),
+            budgets: Mutex::new(Budgets::new(Limits::default().calls_per_minute)),
             unknown_tickets: AtomicU64::default(),
             words: Words::default(),
             visitors: Visitors::default(),
@@ -224,6 +233,12 @@ impl<R: Registry> Service<R> {
     #[must_use]
     pub fn with_key_file(self, path: PathBuf) -> Self {
         Self { key_file: Mutex::new(Some(path)), ..self }
+    }
+
+    /// Lets whoever is signed in on the web call so often in a minute.
+    #[must_use]
+    pub fn with_calls_per_minute(self, calls: u16) -> Self {
+        Self { budgets: Mutex::new(Budgets::new(calls)), ..self }
     }
 
     /// Hands out mails when this rings.
@@ -368,6 +383,11 @@ impl Parties {
             address: self.address(),
             ..Event::blank(now, user, self.caller.identity.name.as_str(), kind, decision, reason)
         }
+    }
+
+    /// The ticket that the call is made on the strength of, if there is one.
+    fn ticket(&self) -> Option<TicketId> {
+        Some(self.signed_in?.ticket)
     }
 
     /// Of the browser, if there is one.

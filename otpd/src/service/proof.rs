@@ -51,7 +51,7 @@ pub(super) struct Asked<'a> {
 
 impl<R: Registry> Service<R> {
     /// Runs `act` on the account if the table permits it, after the proof it demands. Whatever comes of it is one
-    /// event; `act` may post mails beside it, and does so once it cannot fail any more.
+    /// event, but for a ticket that ended meanwhile; `act` may post mails beside it, and does so once it cannot fail any more.
     pub(super) fn change_permitted<T, F>(
         &self,
         parties: &Parties,
@@ -94,9 +94,10 @@ impl<R: Registry> Service<R> {
             return Err(Failure::not_permitted());
         }
         if matches!(request, Request::Begin | Request::EnrolCode | Request::AddEmail) {
-            return self.registry.change_or_create(parties.who(), decide).map_err(conflict)?;
+            let ticket = parties.ticket();
+            return self.registry.change_or_create_by(ticket, parties.who(), decide).map_err(conflict)?;
         }
-        let done = self.registry.change(parties.who(), decide).map_err(conflict)?;
+        let done = self.registry.change_by(parties.ticket(), parties.who(), decide).map_err(conflict)?;
         // There is no such account, so it has nothing of what was named.
         done.unwrap_or_else(|| match request {
             Request::ConfirmEmail | Request::RemoveEmail => Err(no_such_email()),
@@ -143,7 +144,8 @@ impl<R: Registry> Service<R> {
             journal.record(event);
             result
         };
-        let done = self.registry.change(&parties.caller.identity, decide).map_err(Failure::from)?;
+        let caller = &parties.caller.identity;
+        let done = self.registry.change_by(parties.ticket(), caller, decide).map_err(Failure::from)?;
         done.unwrap_or_else(|| Err(no_device_of_ones_own()))
     }
 }
@@ -278,6 +280,7 @@ fn judge<T>(event: &mut Event, result: &Result<T, Failure>) {
             event.decision = Decision::Refuse;
             event.reason = *reason;
         }
+        Err(Failure::TooManyCalls) => {}
         Err(Failure::Unavailable { cause, .. }) => event.detail = Some(cause.clone()),
     }
 }

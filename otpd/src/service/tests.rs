@@ -49,6 +49,7 @@ fn service(settings: Settings) -> Service<Memory> {
     let directory = tempfile::tempdir().unwrap();
     let (_, keys) = MasterKey::create(&directory.path().join("key")).unwrap().new_data_key().unwrap();
     Service::new(Memory::default(), keys, Names::start().unwrap(), Names::start().unwrap(), settings)
+        .with_calls_per_minute(60_000)
 }
 
 fn settings(policy: Policy) -> Settings {

@@ -37,7 +37,8 @@ use crate::permit::permit;
 
 impl<R: Registry> Service<R> {
     /// Makes a ticket for a login on the web that PAM let in. A stack of PAM without our module gives none to an account
-    /// that needs a code.
+    /// that needs a code, and root gets none without a device: by root's password alone, one could be bound here, and
+    /// with its code the protection of anybody undone.
     ///
     /// # Errors
     /// [`Failure`].
@@ -60,10 +61,14 @@ impl<R: Registry> Service<R> {
             device: None,
         };
         let expires = new.expires.0;
+        let is_root = person.identity.uid.is_root();
         let issue = (scene.clone(), person.clone(), new.clone());
         let issued = self.registry.change(&person.identity, move |account, journal| {
             let (scene, person, new) = issue;
             let admission = account.take_admission(now);
+            if is_root && !account.is_protected() {
+                return Err(scene.no_device(now, journal));
+            }
             let needs_code = account.is_protected() || scene.demands(&person, account.grace_since, now);
             let device = match admission {
                 Some(admission) => admission.device,
@@ -83,9 +88,12 @@ impl<R: Registry> Service<R> {
             }
             Err(error) => return Err(error.into()),
             Ok(Some(issued)) => issued?,
-            Ok(None) if scene.demands(&person, None, now) && scene.asks() => {
+            Ok(None) if is_root || (scene.demands(&person, None, now) && scene.asks()) => {
                 let mut journal = Journal::default();
-                let failure = scene.no_code(now, &mut journal);
+                let failure = match is_root {
+                    true => scene.no_device(now, &mut journal),
+                    false => scene.no_code(now, &mut journal),
+                };
                 journal.events.into_iter().try_for_each(|event| self.registry.record(event))?;
                 return Err(failure);
             }
@@ -200,6 +208,12 @@ impl Scene {
     fn demands(&self, person: &Person, grace_since: Option<UnixTime>, now: UnixTime) -> bool {
         let name = person.identity.name.as_str();
         self.settings.policy.standing(name, &person.groups, grace_since, now).is_demanded(now)
+    }
+
+    fn no_device(&self, now: UnixTime, journal: &mut Journal) -> Failure {
+        journal.record(self.event(now, Kind::SignIn, Decision::Refuse, Reason::NotProtected));
+        let say = "Root signs in here with a device alone, and has none. Bind one at the terminal first: sudo otpctl bind";
+        Failure::refused(Reason::NotProtected, say)
     }
 
     fn no_code(&self, now: UnixTime, journal: &mut Journal) -> Failure {

@@ -85,6 +85,7 @@ impl<R: Registry> Service<R> {
         self.web(peer)?;
         let host = read_host(&call.host)?;
         let (ticket, _) = self.account_ticket(&call.ticket, None, Groups::default(), now)?;
+        self.take_call(ticket.who.uid)?;
         let word = new_ticket()?;
         self.words.keep(self.keys.mark_ticket(&word), ticket, host, clock::monotonic());
         Ok(wire::HandedOff { word })
@@ -105,6 +106,7 @@ impl<R: Registry> Service<R> {
         let word = self.words.take(self.keys.mark_ticket(&call.word), clock::monotonic());
         let word = word.ok_or_else(no_word)?;
         let from = word.ticket;
+        self.take_call(from.who.uid)?;
         let user = from.who.name.as_str();
         let address = call.address.as_deref().and_then(numeric).map(|address| address.to_string());
         let event = Event {

@@ -1,10 +1,13 @@
 //! What otpd-web asks for on behalf of a browser. It has no authority: whose the ticket is decides.
 
+use std::sync::PoisonError;
+
 use otpd_core::account::Account;
 use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::name::Uid;
 use otpd_core::registry::Registry;
 use otpd_core::registry::RegistryError;
 use otpd_core::ticket::Scope;
@@ -19,6 +22,7 @@ use super::Service;
 use super::is_admin;
 use super::tickets::numeric;
 use super::tickets::signed_out;
+use crate::clock::monotonic;
 use crate::peer::Peer;
 use crate::peer::SignedIn;
 use crate::permit::Permit;
@@ -80,6 +84,15 @@ impl<R: Registry> Service<R> {
             code_at: ticket.code_at,
         };
         Ok(Peer::signed_in(ticket.who.uid, signed_in))
+    }
+
+    /// Takes one call from the budget of who is signed in. otpd-web has none: it speaks for everybody.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyCalls`].
+    pub(crate) fn take_call(&self, uid: Uid) -> Result<(), Failure> {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if budgets.take(uid.as_u32(), monotonic()) { Ok(()) } else { Err(Failure::TooManyCalls) }
     }
 
     /// Ends a ticket of an account, and the visits that came of it.

@@ -95,6 +95,24 @@ pub(super) fn all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits<R: Re
     assert_eq!(change(&**registry, by_uid), 2);
 }
 
+pub(super) fn what_a_ticket_asked_for_ends_with_it<R: Registry>(registry: &Arc<R>) {
+    let (alice, bob) = (who(1000, "alice"), who(1001, "bob"));
+    let (ticket, _) = issue(&**registry, 1, &alice);
+    bind(&**registry, &alice, "phone");
+    let announce = |text: &'static str| {
+        move |account: &mut Account, _: &mut Journal| account.announce = Some(text.into())
+    };
+    let change_by = |text| registry.change_by(Some(ticket.id), &alice, announce(text));
+    assert_eq!(change_by("while it is there"), Ok(Some(())));
+    assert_eq!(change(&**registry, TicketChange::end_all(&alice, None)), 2);
+    assert_eq!(change_by("too late"), Err(RegistryError::SignedOut));
+    let made = registry.change_or_create_by(Some(ticket.id), &bob, announce("too late"));
+    assert_eq!(made, Err(RegistryError::SignedOut));
+    let account = registry.find(&alice).unwrap().unwrap();
+    assert_eq!(account.announce.as_deref(), Some("while it is there"));
+    assert!(registry.find(&bob).unwrap().is_none());
+}
+
 pub(super) fn of_too_many_tickets_the_oldest_goes<R: Registry>(registry: &Arc<R>) {
     let alice = who(1000, "alice");
     let (first, _) = issue(&**registry, 1, &alice);

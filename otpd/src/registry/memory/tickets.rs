@@ -2,6 +2,7 @@
 
 use otpd_core::mark::Mark;
 use otpd_core::name::Identity;
+use otpd_core::registry::RegistryError;
 use otpd_core::ticket::NewTicket;
 use otpd_core::ticket::Scope;
 use otpd_core::ticket::Seen;
@@ -19,6 +20,11 @@ pub(super) struct Tickets {
 impl Tickets {
     pub(super) fn find(&self, mark: Mark) -> Option<Ticket> {
         self.all.iter().find(|(_, of)| *of == mark).map(|(ticket, _)| ticket.clone())
+    }
+
+    pub(super) fn must_be_there(&self, id: Option<TicketId>) -> Result<(), RegistryError> {
+        let is_there = |id| self.all.iter().any(|(ticket, _)| ticket.id == id);
+        if id.is_none_or(is_there) { Ok(()) } else { Err(RegistryError::SignedOut) }
     }
 
     pub(super) fn of(&self, who: &Identity) -> Vec<Ticket> {

@@ -282,6 +282,69 @@ fn a_recovery_anywhere_and_a_reset_end_every_sign_in() {
 }
 
 #[test]
+fn what_was_asked_for_before_a_sign_in_ended_is_not_done_after_it() {
+    let service = signing_in();
+    let phone = Phone::bind(&service, USER, NOW);
+    let ticket = sign_in_with(&service, USER, &phone.code(NOW), NOW);
+    let codes = ProofParameters { user: None, code: Some(phone.code(at(30))) };
+    let codes = service.new_codes(own(USER), &codes, at(30)).unwrap().codes;
+    // The ticket is looked at, then its owner recovers, and only then the change has its turn.
+    let late = holder(&service, &ticket, at(40));
+    let next = service.answer(ROOT, &login(None), &codes[0], at(40)).unwrap();
+    assert!(matches!(next, Next::Accept { .. }));
+    let off = || ProofParameters::default();
+    assert_eq!(reason(service.off(late, &off(), at(40))), Reason::SignedOut);
+    assert_eq!(reason(service.new_codes(late, &off(), at(40))), Reason::SignedOut);
+    assert_eq!(reason(begin(&service, late, at(40))), Reason::SignedOut);
+    assert!(service.status(own(USER), &StatusParameters::default(), at(40)).unwrap().protected);
+    // Whoever still is who they were may.
+    service.off(own(USER), &off(), at(40)).unwrap();
+}
+
+#[test]
+fn an_administrators_code_stands_for_nothing_once_their_sign_in_ended() {
+    let service = signing_in();
+    let admin_group = service.names.group(ADMIN).unwrap();
+    service.set_settings(Settings { admin_group, ..Settings::clone(&service.settings()) });
+    Phone::bind(&service, USER, NOW);
+    let phone = Phone::bind(&service, ADMIN, NOW);
+    let ticket = sign_in_with(&service, ADMIN, &phone.code(NOW), NOW);
+    let unlock =
+        |peer, code| service.unlock(peer, &ProofParameters { user: Some(USER.into()), code }, at(31));
+    unlock(holder(&service, &ticket, at(30)), Some(phone.code(at(30)))).unwrap();
+    let late = holder(&service, &ticket, at(31));
+    unlock(late, None).unwrap();
+    service.sign_out(web(), &wire::SignOutParameters { ticket }, at(31)).unwrap();
+    assert_eq!(reason(unlock(late, None)), Reason::SignedOut);
+    assert_eq!(reason(unlock(late, Some(phone.code(at(60))))), Reason::SignedOut);
+    let audit = otpd_proto::admin::AuditParameters::default();
+    assert_eq!(reason(service.audit(late, &audit, at(31))), Reason::SignedOut);
+}
+
+#[test]
+fn every_look_at_the_audit_log_on_the_web_is_recorded() {
+    let service = signing_in();
+    let admin_group = service.names.group(ADMIN).unwrap();
+    service.set_settings(Settings { admin_group, ..Settings::clone(&service.settings()) });
+    let phone = Phone::bind(&service, ADMIN, NOW);
+    let ticket = sign_in_with(&service, ADMIN, &phone.code(NOW), NOW);
+    let looks = || {
+        let query = EventQuery { kind: Some("read".into()), limit: 99, ..EventQuery::default() };
+        service.registry.events(&query).unwrap().len()
+    };
+    let look = |after, before, code| {
+        let call = otpd_proto::admin::AuditParameters { after, before, code, ..Default::default() };
+        service.audit(holder(&service, &ticket, at(30)), &call, at(30)).unwrap();
+    };
+    look(None, Some(i64::MAX), Some(phone.code(at(30))));
+    assert_eq!(looks(), 1);
+    look(None, Some(1), None);
+    look(Some(0), None, None);
+    look(None, None, None);
+    assert_eq!(looks(), 4);
+}
+
+#[test]
 fn root_is_no_more_than_an_administrator_on_the_web_and_proves_it_for_each_sign_in() {
     let service = signing_in();
     Phone::bind(&service, USER, NOW);
@@ -308,6 +371,18 @@ fn root_is_no_more_than_an_administrator_on_the_web_and_proves_it_for_each_sign_
     // What is root's alone is not there.
     let adopt = otpd_proto::admin::AdoptParameters { user: USER.into(), dry_run: None };
     assert_eq!(reason(service.adopt(holder(&service, &one, at(91)), &adopt, at(91))), Reason::NotPermitted);
+}
+
+#[test]
+fn root_gets_no_ticket_by_a_password_alone() {
+    let service = signing_in();
+    let refused = ("sign_in".into(), "refuse".into(), "not_protected".into());
+    assert_eq!(reason(issue(&service, "root", NOW)), Reason::NotProtected, "never heard of");
+    assert_eq!(last_event(&service), refused);
+    let own_root = Peer { is_root: false, ..Peer::new(Door::Account, 0) };
+    begin(&service, own_root, NOW).unwrap();
+    assert_eq!(reason(issue(&service, "root", NOW)), Reason::NotProtected, "begun and not confirmed");
+    assert_eq!(last_event(&service), refused);
 }
 
 #[test]
@@ -406,6 +481,34 @@ fn a_word_is_good_once_and_at_its_host() {
     service.sign_out(web(), &wire::SignOutParameters { ticket: ticket.clone() }, NOW).unwrap();
     assert_eq!(reason(bring(&word, "nas")), Reason::SignedOut, "signed out on the way");
     assert_eq!(reason(who(&service, &ticket, NOW)), Reason::SignedOut);
+}
+
+#[test]
+fn who_is_signed_in_has_a_budget_of_calls_and_what_proxies_ask_takes_none_of_it() {
+    let service = signing_in().with_calls_per_minute(4);
+    // Dispatched calls read the box's clock.
+    let now = crate::clock::now();
+    let (ticket, others) = (issue(&service, USER, now).unwrap(), issue(&service, ADMIN, now).unwrap());
+    let status = |ticket: &Secret| {
+        let call = serde_json::json!({
+            "method": "org.otpd.Web.As",
+            "parameters": {
+                "ticket": ticket.expose_secret(), "method": "org.otpd.Account.Status", "parameters": {},
+            },
+        });
+        match crate::dispatch::dispatch(&service, web(), call.to_string().as_bytes(), None) {
+            crate::dispatch::Outcome::Reply(reply) => String::from_utf8(reply.to_vec()).unwrap(),
+            _ => panic!("no reply"),
+        }
+    };
+    // A word and its visit are two.
+    let away = visit(&service, &ticket, "nas", now).unwrap();
+    (0..9).for_each(|_| drop(check(&service, &away, "nas", now).unwrap()));
+    (0..2).for_each(|_| assert!(status(&ticket).contains(USER)));
+    let refused = status(&ticket);
+    assert!(refused.contains("org.otpd.Web.Unavailable") && refused.contains("Too many calls"), "{refused}");
+    assert!(matches!(visit(&service, &ticket, "nas", now), Err(Failure::TooManyCalls)));
+    assert!(check(&service, &away, "nas", now).is_ok() && status(&others).contains(ADMIN));
 }
 
 #[test]

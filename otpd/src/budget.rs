@@ -1,11 +1,11 @@
-//! How often one user may call. Root and otpd itself have no budget.
+//! How often one user may call, at a socket or through otpd-web. Root at a socket and otpd itself have no budget.
 
 use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
 /// Token buckets by uid: a minute's worth may be spent at once and comes back evenly.
-pub(super) struct Budgets {
+pub(crate) struct Budgets {
     per_minute: u16,
     spent: HashMap<u32, Bucket>,
 }
@@ -16,12 +16,12 @@ struct Bucket {
 }
 
 impl Budgets {
-    pub(super) fn new(per_minute: u16) -> Self {
+    pub(crate) fn new(per_minute: u16) -> Self {
         Self { per_minute, spent: HashMap::new() }
     }
 
     /// Takes one call from a user's budget; `false` if it is used up.
-    pub(super) fn take(&mut self, uid: u32, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, uid: u32, now: Instant) -> bool {
         self.forget_idle(now);
         let per_minute = f64::from(self.per_minute);
         let bucket = self.spent.entry(uid).or_insert(Bucket { spent: 0.0, at: now });
