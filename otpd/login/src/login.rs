@@ -27,6 +27,7 @@ use crate::libpam::Transaction;
 use crate::process;
 use crate::session::Session;
 use crate::slots::NoSlot;
+use crate::slots::Places;
 use crate::slots::Slots;
 use crate::ticket;
 use crate::verdict;
@@ -49,7 +50,12 @@ pub fn serve(connection: UnixStream) -> anyhow::Result<()> {
     let mut session = Session::new(Socket::new(connection).context("the connection")?);
     let step = match session.opened() {
         Ok(open) => {
-            let slots = Slots::take(&Path::new(otpd_proto::RUNTIME_DIR).join(SLOTS), &open.user);
+            let places = Places {
+                user: &open.user,
+                address: open.address.as_deref().and_then(|address| address.parse().ok()),
+                renewal: open.renew.is_some(),
+            };
+            let slots = Slots::take(&Path::new(otpd_proto::RUNTIME_DIR).join(SLOTS), &places);
             match slots {
                 // Given back before the answer: who gets it may come again at once.
                 Ok(_held) => sign_in(session, open),

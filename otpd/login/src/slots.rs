@@ -1,4 +1,6 @@
-//! How many logins there may be at once, over all processes: 64, and 3 for one user.
+//! How many logins there may be at once, over all processes: 64, and 3 for one user at one address. Not for one
+//! user: whoever knows a name would shut its owner out. Nor together with those of a password that is given again: who
+//! gives one is signed in already.
 //!
 //! A slot is one byte of an empty file, locked by fcntl(2). The kernel gives it back when the process that holds it
 //! ends, however it ends, and there is nothing to tidy: a file for each user would be one for each name that a stranger
@@ -6,6 +8,7 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -15,6 +18,40 @@ use nix::fcntl::FcntlArg;
 /// The places that this process has taken, until it is dropped.
 pub(crate) struct Slots {
     _held: File,
+}
+
+/// Whose places.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// As typed.
+    pub(crate) user: &'a str,
+    /// Where the browser is, as far as is known.
+    pub(crate) address: Option<IpAddr>,
+    /// Of a password that is given again.
+    pub(crate) renewal: bool,
+}
+
+impl Places<'_> {
+    /// Where they begin. They are spread by FNV-1a: two that meet would share their places, no more.
+    fn first(&self) -> i64 {
+        // Whoever has one IPv6 address has the 2⁶⁴ around it.
+        let network = self.address.map(|address| match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        });
+        let network = network.map_or_else(String::new, |network| network.to_string());
+        let kind = if self.renewal { "renewal" } else { "login" };
+        // The name last: it may be anything.
+        let hash = [kind, "\0", &network, "\0", self.user]
+            .iter()
+            .flat_map(|part| part.bytes())
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        // Below 2^62, since an offset is signed.
+        let place = i64::try_from(hash >> 4).unwrap_or_default();
+        place.saturating_mul(MOST_OF_ONE).saturating_add(MOST)
+    }
 }
 
 /// Why there is none.
@@ -27,8 +64,8 @@ pub(crate) enum NoSlot {
 }
 
 impl Slots {
-    /// Takes a place of all and one of this user.
-    pub(crate) fn take(path: &Path, user: &str) -> Result<Self, NoSlot> {
+    /// Takes a place of all and one of these.
+    pub(crate) fn take(path: &Path, of: &Places<'_>) -> Result<Self, NoSlot> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -38,7 +75,7 @@ impl Slots {
             .open(path)
             .map_err(NoSlot::Broken)?;
         lock_one(&file, 0, MOST)?;
-        lock_one(&file, first_of(user), MOST_OF_ONE)?;
+        lock_one(&file, of.first(), MOST_OF_ONE)?;
         Ok(Self { _held: file })
     }
 }
@@ -56,19 +93,9 @@ fn lock_one(file: &File, first: i64, count: i64) -> Result<(), NoSlot> {
     Err(NoSlot::Busy)
 }
 
-/// Where the places of a user begin. Names are spread by FNV-1a: two that meet would share their places, no more.
-fn first_of(user: &str) -> i64 {
-    let hash = user.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    // Below 2^62, since an offset is signed.
-    let place = i64::try_from(hash >> 4).unwrap_or_default();
-    place.saturating_mul(MOST_OF_ONE).saturating_add(MOST)
-}
-
 /// At once.
 const MOST: i64 = 64;
-/// At once, of one user.
+/// At once, of one user at one address.
 const MOST_OF_ONE: i64 = 3;
 
 #[expect(
@@ -88,13 +115,27 @@ const FROM_START: libc::c_short = libc::SEEK_SET as libc::c_short;
 mod tests {
     use super::*;
 
+    fn of(user: &str, address: &str, renewal: bool) -> i64 {
+        Places { user, address: address.parse().ok(), renewal }.first()
+    }
+
     #[test]
-    fn places_of_users_lie_apart_and_behind_those_of_all() {
-        let mut places: Vec<i64> =
-            ["", "alice", "bob", "alicf", "ä", &"x".repeat(300)].map(first_of).to_vec();
+    fn places_lie_apart_and_behind_those_of_all() {
+        let users = ["", "alice", "bob", "alicf", "ä", &"x".repeat(300)];
+        let addresses = ["", "192.0.2.7", "192.0.2.8", "2001:db8::1", "2001:db8:0:1::1"];
+        let mut places: Vec<i64> = users
+            .iter()
+            .flat_map(|user| addresses.iter().flat_map(|at| [of(user, at, false), of(user, at, true)]))
+            .collect();
         places.sort_unstable();
         assert!(places.first().unwrap() >= &MOST);
         assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= MOST_OF_ONE), "{places:?}");
+    }
+
+    #[test]
+    fn neighbours_are_one_and_so_is_an_address_in_both_notations() {
+        assert_eq!(of("alice", "2001:db8::1", false), of("alice", "2001:db8::ffff:0:0:1", false));
+        assert_eq!(of("alice", "192.0.2.7", false), of("alice", "::ffff:192.0.2.7", false));
     }
 
     #[test]
@@ -102,6 +143,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("slots");
         std::os::unix::fs::symlink("/dev/null", &place).unwrap();
-        assert!(matches!(Slots::take(&place, "alice"), Err(NoSlot::Broken(_))));
+        let alice = Places { user: "alice", address: None, renewal: false };
+        assert!(matches!(Slots::take(&place, &alice), Err(NoSlot::Broken(_))));
     }
 }

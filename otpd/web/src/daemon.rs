@@ -175,6 +175,16 @@ pub(crate) async fn blocking<R: Send + 'static>(
     }
 }
 
+/// Runs something of several calls to its end, even if the browser hangs up between two of them.
+pub(crate) async fn to_the_end<R: Send + 'static>(
+    calls: impl Future<Output = Result<R, Trouble>> + Send + 'static,
+) -> Result<R, Trouble> {
+    match tokio::spawn(calls).await {
+        Ok(done) => done,
+        Err(error) => Err(Trouble::Away { why: error.to_string() }),
+    }
+}
+
 impl Trouble {
     /// Whether it is this refusal.
     #[must_use]

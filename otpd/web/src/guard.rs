@@ -41,7 +41,9 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         Err(trouble) => pages::trouble::page(&app, &browser, &trouble),
     };
     if let Some(trouble) = response.extensions_mut().remove::<Trouble>() {
-        response = pages::trouble::page(&app, &browser, &trouble);
+        let mut page = pages::trouble::page(&app, &browser, &trouble);
+        keep_cookies(&response, &mut page);
+        response = page;
     }
     // Not with what may be kept: an asset would bring it to others, or take the place of the page's.
     let has = |name| response.headers().contains_key(name);
@@ -49,6 +51,13 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         cookies::set(response.headers_mut(), cookies::FORM, &browser.form);
     }
     secured(response, browser.secure)
+}
+
+/// What went wrong may have come after a cookie was replaced.
+fn keep_cookies(from: &Response, page: &mut Response) {
+    for cookie in from.headers().get_all(header::SET_COOKIE) {
+        page.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
 }
 
 async fn admit(

@@ -86,6 +86,25 @@ fn what_no_person_looks_at_is_refused_and_led_nowhere(proxy: Proxy) {
     assert_eq!(wiki.page.status, 401);
 }
 
+fn the_host_that_the_proxy_serves_is_the_one_that_is_checked(proxy: Proxy) {
+    let front = Front::new(proxy);
+    let mut wiki = front.visitor().wiki;
+    let to = |host: &str| format!("http://{host}:{}/", front.port);
+    wiki.request("GET", &to("wiki.localhost"), "");
+    assert_eq!(wiki.page.status, 200);
+    // The request line chooses, and the Host header says that it is the wiki.
+    wiki.request("GET", &to("photos.localhost"), "");
+    assert_eq!(wiki.page.status, 302, "{}", wiki.page.body);
+}
+
+#[test]
+fn nginx_serves_no_host_that_it_does_not_know() {
+    let front = Front::new(Proxy::Nginx);
+    let mut other = front.browser_at("other.localhost");
+    other.request("GET", "/", "");
+    assert_eq!(other.page.status, 421);
+}
+
 #[test]
 fn only_a_proxy_is_believed_which_host_it_asks_for() {
     let front = Front::new(Proxy::Nginx);
@@ -126,5 +145,6 @@ each!(
     a_ticket_is_good_at_its_own_host_alone,
     a_word_is_good_once_and_in_one_browser,
     nobody_is_led_elsewhere,
+    the_host_that_the_proxy_serves_is_the_one_that_is_checked,
     what_no_person_looks_at_is_refused_and_led_nowhere
 );

@@ -74,6 +74,24 @@ fn on_the_host_of_the_page_nobody_goes_elsewhere(proxy: Proxy) {
     assert!(!seen.contains("__Host-otpd"), "{seen}");
 }
 
+fn on_the_host_of_the_page_nobody_goes_where_they_did_not_ask_to(proxy: Proxy) {
+    let front = Front::new(proxy);
+    let mut person = front.person();
+    person.page.sign_in("alice", otpd_tests::PASSWORD, None);
+    let way = format!("host=127.0.0.1%3A{}&to=%2Fnotes%2Fdelete&mark=", front.port);
+    for begun in [false, true] {
+        if begun {
+            person.page.request("GET", "/notes/1", "");
+            assert!(person.page.cookies.contains_key("__Host-otpd-way"));
+        }
+        for again in ["", "again=1&"] {
+            person.page.go(&format!("/visit?{again}{way}"));
+            assert_eq!(person.page.page.path, "/account");
+            assert!(!person.page.cookies.contains_key("__Host-otpd-visit"));
+        }
+    }
+}
+
 macro_rules! each {
     ($($test:ident),*) => {
         mod nginx { $(#[test] fn $test() { super::$test(super::Proxy::Nginx) })* }
@@ -85,5 +103,6 @@ each!(
     the_application_knows_who_comes_and_learns_no_ticket,
     whoever_signs_out_is_out_everywhere_at_once,
     whoever_is_signed_in_already_goes_on_without_a_form,
-    on_the_host_of_the_page_nobody_goes_elsewhere
+    on_the_host_of_the_page_nobody_goes_elsewhere,
+    on_the_host_of_the_page_nobody_goes_where_they_did_not_ask_to
 );

@@ -40,6 +40,22 @@ fn a_change_wants_the_password_again_after_ten_minutes() {
 }
 
 #[test]
+fn a_change_that_fails_after_the_password_leaves_nobody_signed_out() {
+    let mut site = Site::new();
+    site.bed.user("alice");
+    let token = site.bed.bind("alice", "phone");
+    let mut browser = site.browser();
+    browser.sign_in("alice", PASSWORD, Some(&token.code(0)));
+    let before = browser.cookies["__Host-otpd"].clone();
+    browser.go("/account/rename-device?id=1");
+    let form = browser.token();
+    let fields = [("form", &*form), ("id", "999"), ("value", "tablet"), ("password", PASSWORD)];
+    assert_eq!(browser.post("/account/rename-device", &fields).status, 404);
+    assert_ne!(browser.cookies["__Host-otpd"], before);
+    assert_eq!(browser.go("/account").path, "/account");
+}
+
+#[test]
 fn an_expired_password_is_changed_on_the_way_in() {
     let mut site = Site::new();
     site.bed.user("alice");

@@ -22,7 +22,7 @@ use crate::page::refused;
 const ASKING: &str = "auth required pam_unix.so nodelay\nauth required @otp\naccount required pam_unix.so";
 
 #[test]
-fn a_fourth_login_of_one_user_has_to_wait_and_another_users_not() {
+fn a_fourth_login_of_one_user_has_to_wait_where_the_three_are_and_nowhere_else() {
     let mut page = Page::new();
     for user in ["alice", "bob"] {
         page.bed.user(user);
@@ -32,6 +32,13 @@ fn a_fourth_login_of_one_user_has_to_wait_and_another_users_not() {
     visits.iter().for_each(|(_, step)| asks_for_a_code(step));
     assert_eq!(page.enter("alice").1, refused("busy"));
     asks_for_a_code(&page.enter("bob").1);
+    // Whoever knows a name shuts nobody else out.
+    asks_for_a_code(&page.connect().open_from("192.0.2.8", "alice", PASSWORD));
+    // A password that is given again is none of the three.
+    let again =
+        json!({"user": "alice", "password": "wrong", "address": "192.0.2.7", "agent": null, "renew": "x"});
+    let again = page.connect().call("org.otpd.Session.Open", &again).unwrap();
+    assert_eq!(again["step"], refused("failed"));
     drop(visits);
     page.wait_for_no_logins();
     asks_for_a_code(&page.enter("alice").1);

@@ -130,7 +130,14 @@ impl Visit {
     /// Says who logs in.
     #[track_caller]
     pub(crate) fn open(&mut self, user: &str, password: &str) -> Value {
-        let open = json!({"user": user, "password": password, "address": "192.0.2.7", "agent": "Test/1", "renew": null});
+        self.open_from("192.0.2.7", user, password)
+    }
+
+    /// Says who logs in, and from where.
+    #[track_caller]
+    pub(crate) fn open_from(&mut self, address: &str, user: &str, password: &str) -> Value {
+        let open =
+            json!({"user": user, "password": password, "address": address, "agent": "Test/1", "renew": null});
         self.call("org.otpd.Session.Open", &open).unwrap()["step"].take()
     }
 

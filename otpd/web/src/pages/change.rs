@@ -6,6 +6,7 @@ use axum::extract::Form;
 use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::response::Response;
 use otpd_proto::Secret;
 use otpd_proto::account::Status;
@@ -24,10 +25,12 @@ use super::show_again;
 use super::sign_in::in_words;
 use crate::app::App;
 use crate::browser::Browser;
+use crate::browser::SIGNED_OUT;
 use crate::clock;
 use crate::cookies;
 use crate::daemon::Caller;
 use crate::daemon::Trouble;
+use crate::daemon::to_the_end;
 use crate::sign_in;
 use crate::sign_in::Outcome;
 
@@ -108,9 +111,18 @@ pub(crate) async fn get(
 /// POST /account/{act}
 pub(crate) async fn post(
     State(app): State<App>,
-    mut browser: Browser,
+    browser: Browser,
     Path(word): Path<String>,
-    Form(mut posted): Form<Posted>,
+    Form(posted): Form<Posted>,
+) -> Result<Response, Trouble> {
+    to_the_end(prove_and_run(app, browser, word, posted)).await
+}
+
+async fn prove_and_run(
+    app: App,
+    mut browser: Browser,
+    word: String,
+    mut posted: Posted,
 ) -> Result<Response, Trouble> {
     let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
     let mut caller = browser.caller()?;
@@ -129,6 +141,18 @@ pub(crate) async fn post(
         caller.ticket = ticket.clone();
         browser.ticket = Some(ticket.clone());
     }
+    let done = changed(&app, &browser, &caller, act, &holder, posted).await;
+    with_ticket(done, renewed.as_ref())
+}
+
+async fn changed(
+    app: &App,
+    browser: &Browser,
+    caller: &Caller,
+    act: Act,
+    holder: &Holder,
+    mut posted: Posted,
+) -> Result<Response, Trouble> {
     let given = Given {
         id: posted.id.clone(),
         value: posted.value.trim().to_owned(),
@@ -136,22 +160,33 @@ pub(crate) async fn post(
         code: typed(posted.code.take()),
         turning_on: !posted.on.is_empty(),
     };
-    let mut response = match run(&app, &browser, &caller, act, &holder, given).await {
-        Ok(next) => go(&next),
-        Err(trouble @ Trouble::Refused { .. }) if !trouble.is(crate::browser::SIGNED_OUT) => {
-            let holder = app.daemon().who(&caller).await?;
+    match run(app, browser, caller, act, holder, given).await {
+        Ok(next) => Ok(go(&next)),
+        Err(trouble @ Trouble::Refused { .. }) if !trouble.is(SIGNED_OUT) => {
+            let holder = app.daemon().who(caller).await?;
             let wrong = Wrong {
                 error: Some(refusal(browser.language, &trouble)),
                 ask_password: trouble.is("password_needed"),
                 ask_code: trouble.is("code_needed"),
             };
-            show_again(&page(&app, &browser, &caller, act, &holder, posted, wrong).await?)?
+            show_again(&page(app, browser, caller, act, &holder, posted, wrong).await?)
         }
-        Err(trouble) => return Err(trouble),
-    };
-    if let Some(ticket) = &renewed {
-        cookies::set(response.headers_mut(), cookies::TICKET, ticket);
+        Err(trouble) => Err(trouble),
     }
+}
+
+/// The reply, with the ticket that took the place of the browser's: without it, the browser would have none that is good,
+/// whatever became of the change.
+pub(super) fn with_ticket(
+    done: Result<Response, Trouble>,
+    renewed: Option<&Secret>,
+) -> Result<Response, Trouble> {
+    let Some(ticket) = renewed else { return done };
+    let mut response = match done {
+        Err(trouble) if trouble.is(SIGNED_OUT) => return Err(trouble),
+        done => done.into_response(),
+    };
+    cookies::set(response.headers_mut(), cookies::TICKET, ticket);
     Ok(response)
 }
 

@@ -42,6 +42,11 @@ pub(crate) async fn get(
     let (query, again) = query.strip_prefix(AGAIN).map_or((query.as_str(), false), |rest| (rest, true));
     let way = Way::read(query).ok_or(Trouble::NotFound)?;
     let site = app.sites().and_then(|sites| sites.find(&way.host)).ok_or(Trouble::NotFound)?;
+    let is_here = site.is_named(&browser.host);
+    // At other hosts the arrival looks. Here nobody else would: a link could have any path of ours asked for.
+    if is_here && !browser.way.as_ref().is_some_and(|cookie| way.is_of(cookie)) {
+        return Ok(go("/account"));
+    }
     let Ok(caller) = browser.caller() else {
         return if again { Ok(sign_in(&way)) } else { lead(&app, &browser, site, path(&way)) };
     };
@@ -51,7 +56,7 @@ pub(crate) async fn get(
         Err(trouble) if trouble.is(SIGNED_OUT) => return Ok(sign_in(&way)),
         Err(trouble) => return Err(trouble),
     };
-    if site.is_named(&browser.host) {
+    if is_here {
         // It is this host: no need to go there.
         let visit = forward_auth::visit(&app, &browser, site, word).await?;
         let mut response = lead(&app, &browser, site, inside(&way.to).to_owned())?;

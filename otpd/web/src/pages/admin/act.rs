@@ -19,12 +19,13 @@ use super::one::May;
 use crate::app::App;
 use crate::browser::SIGNED_OUT;
 use crate::clock;
-use crate::cookies;
 use crate::daemon::Trouble;
+use crate::daemon::to_the_end;
 use crate::pages::Frame;
 use crate::pages::change::is_fresh;
 use crate::pages::change::renew;
 use crate::pages::change::typed;
+use crate::pages::change::with_ticket;
 use crate::pages::draft;
 use crate::pages::draft::Draft;
 use crate::pages::go;
@@ -99,9 +100,18 @@ pub(crate) async fn get(
 /// POST /admin/do/{act}
 pub(crate) async fn post(
     State(app): State<App>,
-    mut admin: Admin,
+    admin: Admin,
     Path(word): Path<String>,
-    Form(mut posted): Form<Posted>,
+    Form(posted): Form<Posted>,
+) -> Result<Response, Trouble> {
+    to_the_end(prove_and_run(app, admin, word, posted)).await
+}
+
+async fn prove_and_run(
+    app: App,
+    mut admin: Admin,
+    word: String,
+    mut posted: Posted,
 ) -> Result<Response, Trouble> {
     let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
     let renewed = match typed(posted.password.take()) {
@@ -118,8 +128,19 @@ pub(crate) async fn post(
         admin.caller.ticket = ticket.clone();
         admin.browser.ticket = Some(ticket.clone());
     }
-    let mut response = match act.run(&app, &admin, &posted.user, typed(posted.code.take())).await {
-        Ok(next) => go(&next),
+    let done = changed(&app, admin, act, &word, posted).await;
+    with_ticket(done, renewed.as_ref())
+}
+
+async fn changed(
+    app: &App,
+    mut admin: Admin,
+    act: Act,
+    word: &str,
+    mut posted: Posted,
+) -> Result<Response, Trouble> {
+    match act.run(app, &admin, &posted.user, typed(posted.code.take())).await {
+        Ok(next) => Ok(go(&next)),
         Err(trouble @ Trouble::Refused { .. }) if !trouble.is(SIGNED_OUT) => {
             admin.holder = app.daemon().who(&admin.caller).await?;
             let wrong = Wrong {
@@ -127,14 +148,10 @@ pub(crate) async fn post(
                 ask_password: trouble.is("password_needed"),
                 ask_code: trouble.is("code_needed"),
             };
-            show_again(&page(&app, &admin, act, &word, posted.user, wrong))?
+            show_again(&page(app, &admin, act, word, posted.user, wrong))
         }
-        Err(trouble) => return Err(trouble),
-    };
-    if let Some(ticket) = &renewed {
-        cookies::set(response.headers_mut(), cookies::TICKET, ticket);
+        Err(trouble) => Err(trouble),
     }
-    Ok(response)
 }
 
 fn page(app: &App, admin: &Admin, act: Act, word: &str, user: String, wrong: Wrong) -> Page {
