@@ -1,6 +1,7 @@
 //! The gate of every page: which host is asked for, whether a post comes from a page of ours, what browsers may do with
 //! the reply. No page can forget it.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -14,8 +15,11 @@ use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::header;
 use axum::middleware::Next;
+use axum::response::IntoResponse;
 use axum::response::Response;
 
+use crate::api;
+use crate::api::problem::Problem;
 use crate::app::App;
 use crate::browser::Browser;
 use crate::browser::Peer;
@@ -38,10 +42,10 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
             request.extensions_mut().insert(browser.clone());
             next.run(request).await
         }
-        Err(trouble) => pages::trouble::page(&app, &browser, &trouble),
+        Err(trouble) => told(&app, &browser, &trouble),
     };
     if let Some(trouble) = response.extensions_mut().remove::<Trouble>() {
-        response = pages::trouble::page(&app, &browser, &trouble);
+        response = told(&app, &browser, &trouble);
     }
     // Not with what may be kept: an asset would bring it to others, or take the place of the page's.
     let has = |name| response.headers().contains_key(name);
@@ -49,6 +53,15 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         cookies::set(response.headers_mut(), cookies::FORM, &browser.form);
     }
     secured(response, browser.secure)
+}
+
+/// To a person, or to a program.
+fn told(app: &App, browser: &Browser, trouble: &Trouble) -> Response {
+    if api::has(&browser.path) {
+        Problem::of(trouble, browser.language).into_response()
+    } else {
+        pages::trouble::page(app, browser, trouble)
+    }
 }
 
 async fn admit(
@@ -70,9 +83,13 @@ async fn admit(
     }
     let whole = tokio::time::timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
     let Ok(Ok(whole)) = whole else { return Err(Trouble::TooMuch) };
-    let tokens: Vec<_> = form_urlencoded::parse(&whole).filter(|(name, _)| name == FIELD).collect();
+    let tokens: Vec<Cow<'_, str>> = if api::has(&browser.path) {
+        headers.get_all(api::TOKEN).iter().filter_map(|token| token.to_str().ok()).map(Cow::from).collect()
+    } else {
+        form_urlencoded::parse(&whole).filter(|(name, _)| name == FIELD).map(|(_, token)| token).collect()
+    };
     match tokens.as_slice() {
-        [(_, token)] if token::is_of_forms(&browser.form, token) => Ok(Body::from(whole)),
+        [token] if token::is_of_forms(&browser.form, token) => Ok(Body::from(whole)),
         _ => Err(Trouble::Foreign),
     }
 }
