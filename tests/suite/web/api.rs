@@ -100,12 +100,12 @@ fn protection_is_turned_on_used_and_turned_off() {
     assert_eq!(renamed["device"]["name"], "tablet");
     assert_eq!(api.ask(200, "GET", "/devices?retired=true", &Value::Null)["devices"][0]["name"], "tablet");
     assert_eq!(api.ask(200, "GET", "/sign-ins", &Value::Null)["sign_ins"][0]["current"], true);
-    assert_eq!(api.ask(404, "DELETE", "/devices/7", &Value::Null)["reason"], "no_such_device");
-    assert_eq!(api.ask(404, "DELETE", "/sign-ins/x", &Value::Null)["reason"], "not_found");
+    let none = api.ask(409, "POST", "/devices/7/confirm", &json!({ "code": "123456" }));
+    assert_eq!(none["reason"], "pending_expired");
 }
 
 #[test]
-fn codes_are_made_anew_and_protection_ends_with_a_code_or_a_recovery() {
+fn a_recovery_code_of_the_new_ones_turns_protection_off() {
     let mut site = Site::new();
     site.bed.user("alice");
     let token = site.bed.bind("alice", "phone");
@@ -120,7 +120,8 @@ fn codes_are_made_anew_and_protection_ends_with_a_code_or_a_recovery() {
         9
     );
     assert_eq!(other.ask(200, "POST", "/off", &Value::Null), json!({ "retired": 1 }));
-    assert_eq!(api.ask(200, "GET", "/account", &Value::Null)["protected"], false);
+    assert_eq!(other.ask(200, "GET", "/account", &Value::Null)["protected"], false);
+    assert_eq!(api.ask(401, "GET", "/account", &Value::Null)["reason"], "signed_out");
 }
 
 #[test]
