@@ -3,6 +3,8 @@
 
 #[path = "web/admin.rs"]
 mod admin;
+#[path = "web/api.rs"]
+mod api;
 #[path = "web/browser.rs"]
 mod browser;
 #[path = "web/chromium.rs"]

@@ -10,6 +10,7 @@ use axum::routing::get;
 use axum::routing::post;
 use otpd_proto::session::Text;
 
+use crate::api;
 use crate::assets;
 use crate::config::Config;
 use crate::daemon::Daemon;
@@ -135,6 +136,7 @@ impl App {
             .route("/account/protected", get(pages::protected::get))
             .route("/account/{act}", get(pages::change::get).post(pages::change::post))
             .merge(pages::admin::router())
+            .merge(api::router())
             .route("/sign-in", get(pages::sign_in::get).post(pages::sign_in::post))
             .route("/sign-in/code", get(pages::step::get).post(pages::step::post))
             .route("/sign-in/leave", post(pages::step::leave))

@@ -1,6 +1,7 @@
 //! The gate of every page: which host is asked for, whether a post comes from a page of ours, what browsers may do with
 //! the reply. No page can forget it.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -14,8 +15,11 @@ use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::header;
 use axum::middleware::Next;
+use axum::response::IntoResponse;
 use axum::response::Response;
 
+use crate::api;
+use crate::api::problem::Problem;
 use crate::app::App;
 use crate::browser::Browser;
 use crate::browser::Peer;
@@ -38,10 +42,10 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
             request.extensions_mut().insert(browser.clone());
             next.run(request).await
         }
-        Err(trouble) => pages::trouble::page(&app, &browser, &trouble),
+        Err(trouble) => told(&app, &browser, &trouble),
     };
     if let Some(trouble) = response.extensions_mut().remove::<Trouble>() {
-        let mut page = pages::trouble::page(&app, &browser, &trouble);
+        let mut page = told(&app, &browser, &trouble);
         keep_cookies(&response, &mut page);
         response = page;
     }
@@ -57,6 +61,15 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
 fn keep_cookies(from: &Response, page: &mut Response) {
     for cookie in from.headers().get_all(header::SET_COOKIE) {
         page.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
+}
+
+/// To a person, or to a program.
+fn told(app: &App, browser: &Browser, trouble: &Trouble) -> Response {
+    if api::has(&browser.path) {
+        Problem::of(trouble, browser.language).into_response()
+    } else {
+        pages::trouble::page(app, browser, trouble)
     }
 }
 
@@ -79,9 +92,13 @@ async fn admit(
     }
     let whole = tokio::time::timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
     let Ok(Ok(whole)) = whole else { return Err(Trouble::TooMuch) };
-    let tokens: Vec<_> = form_urlencoded::parse(&whole).filter(|(name, _)| name == FIELD).collect();
+    let tokens: Vec<Cow<'_, str>> = if api::has(&browser.path) {
+        headers.get_all(api::TOKEN).iter().filter_map(|token| token.to_str().ok()).map(Cow::from).collect()
+    } else {
+        form_urlencoded::parse(&whole).filter(|(name, _)| name == FIELD).map(|(_, token)| token).collect()
+    };
     match tokens.as_slice() {
-        [(_, token)] if token::is_of_forms(&browser.form, token) => Ok(Body::from(whole)),
+        [token] if token::is_of_forms(&browser.form, token) => Ok(Body::from(whole)),
         _ => Err(Trouble::Foreign),
     }
 }

@@ -119,7 +119,7 @@ impl Browser {
         let mut headers: Vec<(String, String)> = self.headers.clone();
         let mut usual =
             vec![("Host", host.clone()), ("User-Agent", "Test/1".to_owned()), ("Cookie", cookies.join("; "))];
-        if method == "POST" {
+        if method != "GET" {
             usual.push(("Origin", format!("http://{host}")));
             usual.push(("Sec-Fetch-Site", "same-origin".into()));
             usual.push(("Content-Type", "application/x-www-form-urlencoded".into()));
@@ -135,7 +135,7 @@ impl Browser {
             .map(|(n, v)| format!("{n}: {v}\r\n"))
             .collect();
         let length =
-            if method == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
+            if method != "GET" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
         let request = format!("{method} {path} HTTP/1.1\r\n{lines}{length}Connection: close\r\n\r\n{body}");
         let reply = match &self.door {
             Door::Port(_) => exchange(TcpStream::connect(&host).expect("the page listens"), &request),

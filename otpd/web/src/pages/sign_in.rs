@@ -114,10 +114,7 @@ pub(super) fn went_on(
             let form = new_word()?;
             app.greetings().put(&form, texts, clock::monotonic());
             let mut response = go(&visit::after(browser));
-            cookies::forget(response.headers_mut(), cookies::AFTER);
-            cookies::set(response.headers_mut(), cookies::TICKET, &ticket);
-            cookies::set(response.headers_mut(), cookies::FORM, &form);
-            cookies::forget(response.headers_mut(), cookies::LOGIN);
+            signed_in(&mut response, &ticket, &form);
             Ok(response)
         }
         Outcome::Refused { texts, reason } => {
@@ -126,6 +123,15 @@ pub(super) fn went_on(
             refused(app, browser, user, &texts, (status, error))
         }
     }
+}
+
+/// The cookies of somebody who has signed in.
+pub(crate) fn signed_in(response: &mut Response, ticket: &Secret, form: &Secret) {
+    let headers = response.headers_mut();
+    cookies::forget(headers, cookies::AFTER);
+    cookies::set(headers, cookies::TICKET, ticket);
+    cookies::set(headers, cookies::FORM, form);
+    cookies::forget(headers, cookies::LOGIN);
 }
 
 fn refused(
@@ -149,7 +155,7 @@ fn refused(
 }
 
 /// Why somebody is not signed in.
-pub(super) fn in_words(language: Language, reason: Reason) -> (StatusCode, &'static str) {
+pub(crate) fn in_words(language: Language, reason: Reason) -> (StatusCode, &'static str) {
     let (status, key) = match reason {
         Reason::Failed => (StatusCode::UNAUTHORIZED, "sign_in.failed"),
         Reason::Expired => (StatusCode::UNAUTHORIZED, "sign_in.expired"),
@@ -163,6 +169,14 @@ pub(super) fn in_words(language: Language, reason: Reason) -> (StatusCode, &'sta
 
 /// POST /sign-out
 pub(crate) async fn sign_out(State(app): State<App>, browser: Browser) -> Result<Response, Trouble> {
+    end(&app, &browser).await?;
+    let mut response = go("/sign-in?why=left");
+    forget(&mut response);
+    Ok(response)
+}
+
+/// Ends the sign-in of a browser.
+pub(crate) async fn end(app: &App, browser: &Browser) -> Result<(), Trouble> {
     if let Some(ticket) = browser.ticket.clone() {
         let out: Result<web::SignedOut, _> =
             app.daemon().call(web::SIGN_OUT, web::SignOutParameters { ticket }).await;
@@ -172,11 +186,14 @@ pub(crate) async fn sign_out(State(app): State<App>, browser: Browser) -> Result
             Err(trouble) => return Err(trouble),
         }
     }
-    super::draft::forget(&app, &browser);
-    let mut response = go("/sign-in?why=left");
+    super::draft::forget(app, browser);
+    Ok(())
+}
+
+/// Has the browser forget it.
+pub(crate) fn forget(response: &mut Response) {
     cookies::forget(response.headers_mut(), cookies::TICKET);
     cookies::forget(response.headers_mut(), cookies::FORM);
-    Ok(response)
 }
 
 /// Ends a login that was begun and is not gone on with.
@@ -187,6 +204,7 @@ pub(super) fn end_half(app: &App, browser: &Browser, response: &mut Response) {
     }
 }
 
-fn new_word() -> Result<Secret, Trouble> {
+/// A cookie.
+pub(crate) fn new_word() -> Result<Secret, Trouble> {
     token::new().map_err(|error| Trouble::Away { why: error.to_string() })
 }
