@@ -62,8 +62,17 @@ pub(crate) fn guarded(
 
 /// The text without lines of ours, of whatever control and options.
 pub(crate) fn unguarded(text: &str) -> String {
+    without_ours(text, |_| true)
+}
+
+/// The text without those lines of ours that ask; what guards the account phase stays.
+pub(crate) fn unasked(text: &str) -> String {
+    without_ours(text, |phase| phase == Some(Phase::Auth))
+}
+
+fn without_ours(text: &str, is_meant: impl Fn(Option<Phase>) -> bool) -> String {
     let ours = line::parse(text).into_iter().filter(|line| match &line.body {
-        Body::Module(module) => module.name() == "pam_otp.so",
+        Body::Module(module) => module.name() == "pam_otp.so" && is_meant(line.phase),
         _ => false,
     });
     let gone: Vec<usize> = ours.flat_map(|line| line.number..below(&line)).collect();

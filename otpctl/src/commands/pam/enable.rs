@@ -20,6 +20,7 @@ use crate::output::line::Tone;
 use crate::site::Site;
 use crate::switch;
 use crate::switch::Change;
+use crate::switch::EVERYTHING;
 use crate::switch::Records;
 use crate::switch::file;
 use crate::switch::profile;
@@ -76,12 +77,14 @@ fn plans(records: &Records, typed: &Enable) -> Result<Vec<Plan>, Failure> {
     Ok(plans)
 }
 
+/// Nothing that no login has proven yet is touched by a second change: neither could be taken back alone.
 fn refuse_twice(records: &Records, plans: &[Plan]) -> Result<(), Failure> {
+    let pending = records.pending()?;
     for plan in plans {
-        if records.find(&plan.name)?.is_some() {
+        let is_in_the_way = |change: &&Change| change.name == plan.name || plan.name == EVERYTHING;
+        if let Some(Change { name, .. }) = pending.iter().find(is_in_the_way) {
             let say = format!(
-                "{0} is enabled and waits for a login. Log in there, or: otpctl pam confirm {0}",
-                plan.name
+                "{name} is enabled and waits for a login. Log in there, or: otpctl pam confirm {name}"
             );
             return Err(Failure::new(Exit::Refused, "pending", say));
         }
@@ -187,7 +190,7 @@ fn report(
             Line::new(),
             Line::new().then(Tone::Strong, "Now log in with a code, from another terminal").plain(format!(
                 ", through {}. Stay logged in here.",
-                if names == [switch::EVERYTHING] {
+                if names == [EVERYTHING] {
                     "any of the services".to_owned()
                 } else {
                     format!("each of: {}", names.join(", "))
@@ -203,4 +206,42 @@ fn report(
         kept.chain(tail).collect()
     })?;
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::pam::modules::Modules;
+    use crate::pam::stack::Stacks;
+
+    #[test]
+    fn all_waits_until_each_service_is_proven() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = Records::at(directory.path());
+        let site = Site::new(Stacks::default(), Modules::complete(), Path::new("/nowhere"));
+        let plan = |name: &str| {
+            let (name, site) = (name.to_owned(), site.clone());
+            vec![Plan { name, files: Vec::new(), profile: false, services: Vec::new(), site }]
+        };
+        assert!(refuse_twice(&records, &plan(EVERYTHING)).is_ok());
+        let change = Change {
+            name: "sshd".into(),
+            proven_by: Vec::new(),
+            boot: String::new(),
+            until: 0,
+            until_by_clock: 0,
+            after_event: 0,
+            runtime_dir: directory.path().to_owned(),
+            profile: false,
+            files: Vec::new(),
+        };
+        records.write(&change, "stamp").unwrap();
+        assert!(refuse_twice(&records, &plan("su")).is_ok());
+        for name in ["sshd", EVERYTHING] {
+            let refused = refuse_twice(&records, &plan(name)).unwrap_err();
+            assert!(refused.message.contains("otpctl pam confirm sshd"), "{}", refused.message);
+        }
+    }
 }
