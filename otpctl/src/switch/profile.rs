@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::pam::edit;
 
 /// Whether this machine has both.
 pub(crate) fn is_there() -> bool {
@@ -18,14 +19,46 @@ pub(crate) fn is_there() -> bool {
 /// # Errors
 /// What pam-auth-update says.
 pub(crate) fn switch(how: Switch, root: Option<&Path>) -> Result<(), Failure> {
+    run(how, root).map(drop)
+}
+
+/// The same, and looks whether it has happened: pam-auth-update leaves files alone that somebody else has changed, and
+/// calls that a success.
+///
+/// # Errors
+/// What pam-auth-update says, also where common-auth is not as it should be then.
+pub(crate) fn ensure(how: Switch, root: Option<&Path>) -> Result<(), Failure> {
+    let said = run(how, root)?;
+    let common = root.unwrap_or(Path::new("/")).join("etc/pam.d/common-auth");
+    let bytes = fs::read(&common).map_err(|error| Failure::cannot_read(&common, &error))?;
+    has_happened(how, &String::from_utf8_lossy(&bytes), &said)
+}
+
+fn has_happened(how: Switch, common: &str, said: &str) -> Result<(), Failure> {
+    let has_line = edit::unguarded(common) != common;
+    match (how, has_line) {
+        (Switch::On, true) | (Switch::Off, false) => Ok(()),
+        (Switch::On, false) => Err(refused(&format!(
+            "common-auth has got no line of pam_otp.so. Name the services instead, or have it write that file anew \
+             (pam-auth-update --force): {said}"
+        ))),
+        (Switch::Off, true) => Err(refused(&format!(
+            "a line of pam_otp.so is still in common-auth. Remove it there, then try again: {said}"
+        ))),
+    }
+}
+
+/// What it says, on either stream.
+fn run(how: Switch, root: Option<&Path>) -> Result<String, Failure> {
     let mut update = Command::new(UPDATE);
     if let Some(root) = root {
         update.arg("--root").arg(root);
     }
     update.args([if how == Switch::On { "--enable" } else { "--disable" }, "otpd"]);
     update.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    let said = update.output().map_err(|error| refused(&error.to_string()))?;
-    if said.status.success() { Ok(()) } else { Err(refused(String::from_utf8_lossy(&said.stderr).trim())) }
+    let output = update.output().map_err(|error| refused(&error.to_string()))?;
+    let said = String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).trim().to_owned();
+    if output.status.success() { Ok(said) } else { Err(refused(&said)) }
 }
 
 /// Which way.
@@ -39,9 +72,9 @@ pub(crate) enum Switch {
 ///
 /// # Errors
 /// [`Failure`].
-pub(crate) fn preview(scratch: &Path) -> Result<String, Failure> {
+pub(crate) fn preview(how: Switch, scratch: &Path) -> Result<String, Failure> {
     let _ = fs::remove_dir_all(scratch);
-    let text = copy_to(scratch).and_then(|()| switch(Switch::On, Some(scratch))).and_then(|()| {
+    let text = copy_to(scratch).and_then(|()| ensure(how, Some(scratch))).and_then(|()| {
         let path = scratch.join("etc/pam.d/common-auth");
         fs::read_to_string(&path).map_err(|error| Failure::cannot_read(&path, &error))
     });
@@ -68,3 +101,21 @@ fn refused(said: &str) -> Failure {
 
 const UPDATE: &str = "/usr/sbin/pam-auth-update";
 const PROFILE: &str = "/usr/share/pam-configs/otpd";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_success_that_changed_nothing_is_none() {
+        let (without, with) =
+            ("auth required pam_unix.so\n", "auth required pam_unix.so\nauth required pam_otp.so\n");
+        let said = "pam-auth-update: Local modifications to /etc/pam.d/common-*, not updating.";
+        assert!(
+            has_happened(Switch::On, with, said).is_ok() && has_happened(Switch::Off, without, said).is_ok()
+        );
+        for (how, common) in [(Switch::On, without), (Switch::Off, with), (Switch::On, "# pam_otp.so\n")] {
+            assert!(has_happened(how, common, said).unwrap_err().message.ends_with(said));
+        }
+    }
+}

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Session;
 use super::diff;
+use super::plan;
 use crate::cli::pam::Disable;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -33,6 +34,14 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
             files.extend(change(&site, &service, typed.all)?);
         }
     }
+    let common = site.stacks.own_file(plan::COMMON);
+    if has_profile
+        && let Some((_, before)) = site.stacks.read(plan::COMMON).filter(|(_, text)| has_line(text))
+    {
+        let _lock = records.lock()?;
+        let after = profile::preview(Switch::Off, &records.scratch())?;
+        files.extend(plan::changed(common.clone(), before, after)?);
+    }
     if !session.output.is_json() {
         let shown = files.iter().flat_map(|changed| {
             diff::lines(&changed.file, changed.before.as_deref().unwrap_or_default(), &changed.after)
@@ -46,9 +55,10 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
         let stamp = Clock::read().full(Clock::read().now()).replace(' ', "T");
         backups = records.keep_copies(&files, &stamp)?;
         if has_profile {
-            profile::switch(Switch::Off, None)?;
+            profile::ensure(Switch::Off, None)?;
         }
-        for changed in &files {
+        // What pam-auth-update has written is there already.
+        for changed in files.iter().filter(|changed| !has_profile || changed.file != common) {
             file::replace(&changed.file, &changed.after)?;
         }
         for pending in
@@ -84,6 +94,10 @@ fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<Fil
         return Err(refused(say));
     }
     Ok(Some(FileChange { file, before: Some(before), after, added: Vec::new() }))
+}
+
+fn has_line(text: &str) -> bool {
+    edit::unguarded(text) != text
 }
 
 fn report(

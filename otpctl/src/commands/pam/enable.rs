@@ -146,7 +146,7 @@ fn make(records: &Records, change: &Change) -> Result<Vec<std::path::PathBuf>, F
         return Err(failure);
     }
     let _lock = records.lock()?;
-    let mut made = if change.profile { profile::switch(Switch::On, None) } else { Ok(()) };
+    let mut made = if change.profile { profile::ensure(Switch::On, None) } else { Ok(()) };
     for changed in &change.files {
         // What pam-auth-update has written is there already.
         let is_there = std::fs::read_to_string(&changed.file).is_ok_and(|text| text == changed.after);

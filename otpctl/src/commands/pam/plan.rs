@@ -15,6 +15,7 @@ use crate::switch::EVERYTHING;
 use crate::switch::FileChange;
 use crate::switch::Records;
 use crate::switch::profile;
+use crate::switch::profile::Switch;
 
 /// A change that is not made yet.
 pub(super) struct Plan {
@@ -69,7 +70,7 @@ pub(super) fn for_everything(site: &Site, records: &Records) -> Result<Plan, Fai
         site.stacks.read(COMMON).ok_or_else(|| no_place(format!("there is no {}", common.display())))?;
     let after = {
         let _lock = records.lock()?;
-        profile::preview(&records.scratch())?
+        profile::preview(Switch::On, &records.scratch())?
     };
     everything(site, common, before, after)
 }
@@ -113,7 +114,7 @@ fn everything(site: &Site, common: PathBuf, before: String, after: String) -> Re
 }
 
 /// The change of a file, if it is one.
-fn changed(file: PathBuf, before: String, after: String) -> Result<Option<FileChange>, Failure> {
+pub(super) fn changed(file: PathBuf, before: String, after: String) -> Result<Option<FileChange>, Failure> {
     if before == after {
         return Ok(None);
     }
@@ -130,7 +131,8 @@ fn no_place(say: String) -> Failure {
     Failure::new(Exit::Refused, "no_place", format!("nothing was changed: {say}"))
 }
 
-const COMMON: &str = "common-auth";
+/// What the profile changes.
+pub(super) const COMMON: &str = "common-auth";
 
 #[cfg(test)]
 mod tests {
