@@ -8,6 +8,7 @@ use std::process::Stdio;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pam::edit;
+use crate::pam::line;
 
 /// Whether this machine has both.
 pub(crate) fn is_there() -> bool {
@@ -71,15 +72,36 @@ pub(crate) enum Switch {
 /// What common-auth would say, tried in `scratch`, which is gone afterwards.
 ///
 /// # Errors
-/// [`Failure`].
+/// [`Failure`]; also if enabling it would change more than our lines, which nobody could take back.
 pub(crate) fn preview(how: Switch, scratch: &Path) -> Result<String, Failure> {
     let _ = fs::remove_dir_all(scratch);
     let text = copy_to(scratch).and_then(|()| ensure(how, Some(scratch))).and_then(|()| {
-        let path = scratch.join("etc/pam.d/common-auth");
+        let (now, then) = (Path::new("/etc/pam.d"), scratch.join("etc/pam.d"));
+        if how == Switch::On {
+            changes_ours_alone(now, &then)?;
+        }
+        let path = then.join("common-auth");
         fs::read_to_string(&path).map_err(|error| Failure::cannot_read(&path, &error))
     });
     let _ = fs::remove_dir_all(scratch);
     text
+}
+
+/// pam-auth-update also enables what it has not seen yet, and writes anew what it finds outdated.
+fn changes_ours_alone(now: &Path, then: &Path) -> Result<(), Failure> {
+    for name in FILES {
+        let lines = |directory: &Path| -> Vec<Vec<String>> {
+            let bytes = fs::read(directory.join(name)).unwrap_or_default();
+            let text = edit::unguarded(&String::from_utf8_lossy(&bytes));
+            line::parse(&text).into_iter().map(|line| line.words).collect()
+        };
+        if lines(now) != lines(then) {
+            return Err(refused(&format!(
+                "it would change other lines of {name}, too. Run it by itself first, look at what it did, then try again"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn copy_to(scratch: &Path) -> Result<(), Failure> {
@@ -100,6 +122,9 @@ fn refused(said: &str) -> Failure {
 }
 
 const UPDATE: &str = "/usr/sbin/pam-auth-update";
+/// What it writes.
+const FILES: [&str; 5] =
+    ["common-auth", "common-account", "common-password", "common-session", "common-session-noninteractive"];
 const PROFILE: &str = "/usr/share/pam-configs/otpd";
 
 #[cfg(test)]
@@ -117,5 +142,23 @@ mod tests {
         for (how, common) in [(Switch::On, without), (Switch::Off, with), (Switch::On, "# pam_otp.so\n")] {
             assert!(has_happened(how, common, said).unwrap_err().message.ends_with(said));
         }
+    }
+
+    #[test]
+    fn more_than_our_lines_is_not_changed_with_them() {
+        let (now, then) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let unix = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n";
+        let ours = "# of a package\nauth\trequired\tpam_otp.so\n";
+        fs::write(now.path().join("common-auth"), unix).unwrap();
+        fs::write(then.path().join("common-auth"), format!("{unix}{ours}")).unwrap();
+        assert!(changes_ours_alone(now.path(), then.path()).is_ok());
+        let nullok = unix.replace("pam_unix.so", "pam_unix.so nullok");
+        fs::write(then.path().join("common-auth"), format!("{nullok}{ours}")).unwrap();
+        assert!(changes_ours_alone(now.path(), then.path()).unwrap_err().message.contains("of common-auth"));
+        fs::write(then.path().join("common-auth"), format!("{unix}{ours}")).unwrap();
+        fs::write(then.path().join("common-session"), "session optional pam_systemd.so\n").unwrap();
+        assert!(
+            changes_ours_alone(now.path(), then.path()).unwrap_err().message.contains("of common-session")
+        );
     }
 }

@@ -121,7 +121,9 @@ pub(super) fn changed(file: PathBuf, before: String, after: String) -> Result<Op
     if before.contains(char::REPLACEMENT_CHARACTER) {
         return Err(no_place(format!("{} is no UTF-8 text, and would not stay what it is", file.display())));
     }
-    let added = diff::added(&before, &after);
+    // Only these are taken out of a file that somebody has edited meanwhile.
+    let mut added = diff::added(&before, &after);
+    added.retain(|line| edit::unguarded(line) != *line);
     // What a vendor's file says is copied, and the copy goes again.
     let before = file.exists().then_some(before);
     Ok(Some(FileChange { file, before, after, added }))
@@ -193,5 +195,12 @@ mod tests {
             everything_of(&[(COMMON, &common), ("sshd", "@include common-auth\n@include common-account\n")]);
         let plan = plan.unwrap();
         assert_eq!((plan.services, plan.profile, plan.files.len()), (vec!["sshd".to_owned()], false, 1));
+    }
+
+    #[test]
+    fn only_lines_of_ours_are_taken_out_again() {
+        let after = format!("auth required pam_unix.so nullok\n\n# of a package\n{}\n", edit::AUTH_LINE);
+        let change = changed("/nowhere".into(), "auth required pam_unix.so\n".into(), after).unwrap();
+        assert_eq!(change.unwrap().added, [edit::AUTH_LINE]);
     }
 }
