@@ -1,5 +1,6 @@
 //! `pam disable`: takes our lines out. Nobody is locked out by that, unless a jump counted on them: then it is refused.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -12,7 +13,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
 use crate::pam::edit;
-use crate::pam::judge::Weight;
 use crate::site::Site;
 use crate::switch::EVERYTHING;
 use crate::switch::FileChange;
@@ -38,6 +38,7 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
     if has_profile
         && let Some((_, before)) = site.stacks.read(plan::COMMON).filter(|(_, text)| has_line(text))
     {
+        refuse_jumps(&site, plan::COMMON, &common)?;
         let _lock = records.lock()?;
         let after = profile::preview(Switch::Off, &records.scratch())?;
         files.extend(plan::changed(common.clone(), before, after)?);
@@ -71,8 +72,6 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
 }
 
 fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<FileChange>, Failure> {
-    let refused =
-        |say: String| Failure::new(Exit::Refused, "no_place", format!("nothing was changed: {say}"));
     let Some((path, before)) = site.stacks.read(service).filter(|_| !service.contains('/')) else {
         return Err(refused(format!("there is no stack {service} in /etc/pam.d")));
     };
@@ -84,9 +83,10 @@ fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<Fil
         );
         return if included { Err(refused(say)) } else { Ok(None) };
     }
+    refuse_jumps(site, service, &path)?;
     let file = site.stacks.own_file(service);
     let then = site.with(site.stacks.imagine(&file, &after));
-    if !then.lets_anybody_in(service) && site.judge(service).weight() != Some(Weight::LocksOut) {
+    if !then.lets_anybody_in(service) && site.lets_anybody_in(service) {
         let say = format!(
             "without our lines nobody would get in through {service}: a control in {} counts on them",
             path.display()
@@ -94,6 +94,20 @@ fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<Fil
         return Err(refused(say));
     }
     Ok(Some(FileChange { file, before: Some(before), after, added: Vec::new() }))
+}
+
+fn refuse_jumps(site: &Site, service: &str, file: &Path) -> Result<(), Failure> {
+    match edit::jump_that_counts_on(&site.stacks, service, file) {
+        Some(jump) => Err(refused(format!(
+            "{jump}, and would leave out another line without them. Write that control anew together with taking out \
+             the lines"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn refused(say: String) -> Failure {
+    Failure::new(Exit::Refused, "no_place", format!("nothing was changed: {say}"))
 }
 
 fn has_line(text: &str) -> bool {
@@ -120,4 +134,34 @@ fn report(
         kept.chain(said).collect()
     })?;
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pam::modules::Modules;
+    use crate::pam::stack::Stacks;
+
+    const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+
+    fn site(files: &[(&str, &str)]) -> Site {
+        let files =
+            [&[("common-auth", COMMON_AUTH), ("common-account", "account required pam_unix.so\n")], files]
+                .concat();
+        let stacks = files.iter().fold(Stacks::in_directories(&[Path::new("/p")]), |stacks, (name, text)| {
+            stacks.imagine(&Path::new("/p").join(name), text)
+        });
+        Site::new(stacks, Modules::complete(), Path::new("/nowhere"))
+    }
+
+    #[test]
+    fn a_line_that_a_jump_counts_on_stays() {
+        let lan = "@include common-auth\nauth [success=1 default=ignore] pam_access.so\nauth required pam_otp.so\n\
+                   @include common-account\n";
+        let refused = change(&site(&[("x", lan)]), "x", false).unwrap_err();
+        assert!(refused.message.contains("pam_access.so (x:2)"), "{}", refused.message);
+        let plain = "@include common-auth\nauth required pam_otp.so\n@include common-account\n";
+        let found = change(&site(&[("x", plain)]), "x", false).unwrap().unwrap();
+        assert_eq!(found.after, "@include common-auth\n@include common-account\n");
+    }
 }

@@ -97,6 +97,10 @@ fn everything(site: &Site, common: PathBuf, before: String, after: String) -> Re
         let own = site.stacks.own_file(&service);
         let mut then = text.clone();
         if asks_from(&common) && asks_from(&path) {
+            if let Some(jump) = edit::jump_that_counts_on(&site.stacks, &service, &path) {
+                let say = format!("{jump}. Take those lines out together with the jump, then try again");
+                return Err(no_place(say));
+            }
             then = edit::unasked(&text);
             imagined = imagined.with(imagined.stacks.imagine(&own, &then));
         }
