@@ -76,16 +76,18 @@ fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<Fil
         return Err(refused(format!("there is no stack {service} in /etc/pam.d")));
     };
     let after = edit::unguarded(&before);
-    if after == before {
-        let included = site.judge(service).asks && !is_one_of_many;
-        let say = format!(
-            "{service} asks because of a file that it includes. For all that include it: otpctl pam disable --all"
-        );
-        return if included { Err(refused(say)) } else { Ok(None) };
-    }
-    refuse_jumps(site, service, &path)?;
     let file = site.stacks.own_file(service);
     let then = site.with(site.stacks.imagine(&file, &after));
+    // With its account line gone, keys alone would be asked for no code.
+    if then.judge(service).asks && !is_one_of_many {
+        return Err(refused(format!(
+            "{service} asks because of a file that it includes. For all that include it: otpctl pam disable --all"
+        )));
+    }
+    if after == before {
+        return Ok(None);
+    }
+    refuse_jumps(site, service, &path)?;
     if !then.lets_anybody_in(service) && site.lets_anybody_in(service) {
         let say = format!(
             "without our lines nobody would get in through {service}: a control in {} counts on them",
@@ -163,5 +165,15 @@ mod tests {
         let plain = "@include common-auth\nauth required pam_otp.so\n@include common-account\n";
         let found = change(&site(&[("x", plain)]), "x", false).unwrap().unwrap();
         assert_eq!(found.after, "@include common-auth\n@include common-account\n");
+    }
+
+    #[test]
+    fn who_is_asked_by_an_included_file_keeps_the_account_line() {
+        let common = format!("{COMMON_AUTH}auth required pam_otp.so\n");
+        let sshd = "@include common-auth\naccount required pam_otp.so\n@include common-account\n";
+        let site = site(&[("common-auth", &common), ("sshd", sshd)]);
+        let refused = change(&site, "sshd", false).unwrap_err();
+        assert!(refused.message.contains("otpctl pam disable --all"), "{}", refused.message);
+        assert!(change(&site, "sshd", true).unwrap().is_some());
     }
 }
