@@ -25,7 +25,8 @@ use crate::when::Clock;
 /// Disables what was named.
 pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> Result<Exit, Failure> {
     let site = Site::of_this_machine();
-    let services = if typed.all { site.stacks.services() } else { typed.services.clone() };
+    let (services, left) =
+        if typed.all { without_the_web(&site) } else { (typed.services.clone(), Vec::new()) };
     let has_profile = typed.all && profile::is_there();
     let mut files = Vec::new();
     for service in services.iter().map(|service| service.to_ascii_lowercase()) {
@@ -68,7 +69,7 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
             records.end(&pending.name, &format!("{}: disabled by root.", pending.name))?;
         }
     }
-    report(session, &files, &backups, typed.dry_run)
+    report(session, &files, &left, &backups, typed.dry_run)
 }
 
 fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<FileChange>, Failure> {
@@ -112,6 +113,14 @@ fn refused(say: String) -> Failure {
     Failure::new(Exit::Refused, "no_place", format!("nothing was changed: {say}"))
 }
 
+/// Every service, and apart from them those of the web pages with lines of their own: without a code otpd takes no
+/// sign-in there.
+fn without_the_web(site: &Site) -> (Vec<String>, Vec<String>) {
+    site.stacks.services().into_iter().partition(|service| {
+        !service.starts_with("otpd-web") || site.stacks.read(service).is_none_or(|(_, text)| !has_line(&text))
+    })
+}
+
 fn has_line(text: &str) -> bool {
     edit::unguarded(text) != text
 }
@@ -119,6 +128,7 @@ fn has_line(text: &str) -> bool {
 fn report(
     session: &Session,
     files: &[FileChange],
+    left: &[String],
     backups: &[PathBuf],
     is_dry: bool,
 ) -> Result<Exit, Failure> {
@@ -126,14 +136,21 @@ fn report(
         |changed: &FileChange| diff::added(&changed.after, changed.before.as_deref().unwrap_or_default());
     let list: Vec<_> =
         files.iter().map(|changed| json!({ "file": changed.file, "removed": removed(changed) })).collect();
-    session.output.result(&json!({ "files": list, "backups": backups }), || {
+    session.output.result(&json!({ "files": list, "left": left, "backups": backups }), || {
+        let left = left.iter().map(|service| {
+            Line::from(format!(
+                "{service} keeps its lines, since the web pages take no sign-in without a code. To have them out: otpctl pam \
+                 disable {service}"
+            ))
+        });
         if files.is_empty() {
-            return vec!["No line of ours is there.".into()];
+            let none = if left.len() == 0 { "No line of ours is there." } else { "No other line of ours is there." };
+            return left.chain([none.into()]).collect();
         }
         let kept =
             backups.iter().map(|path| Line::from(format!("What it was is kept in {}.", path.display())));
         let said = if is_dry { None } else { Some("No code is asked for there any more.".into()) };
-        kept.chain(said).collect()
+        kept.chain(said).chain(left).collect()
     })?;
     Ok(Exit::Ok)
 }
@@ -175,5 +192,21 @@ mod tests {
         let refused = change(&site, "sshd", false).unwrap_err();
         assert!(refused.message.contains("otpctl pam disable --all"), "{}", refused.message);
         assert!(change(&site, "sshd", true).unwrap().is_some());
+    }
+
+    #[test]
+    fn all_leaves_the_web_pages_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let asks = "auth requisite pam_unix.so\nauth required pam_otp.so\n";
+        for (name, text) in [("otpd-web", asks), ("otpd-web-password", COMMON_AUTH), ("sshd", asks)] {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let stacks = Stacks::in_directories(&[directory.path()]);
+        let (services, left) =
+            without_the_web(&Site::new(stacks, Modules::complete(), Path::new("/nowhere")));
+        assert_eq!(
+            (services, left),
+            (vec!["otpd-web-password".into(), "sshd".into()], vec!["otpd-web".to_owned()])
+        );
     }
 }
