@@ -53,6 +53,7 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
     let mut backups = Vec::new();
     if !typed.dry_run {
         let _lock = records.lock()?;
+        plan::refuse_edited(&files)?;
         let names = if typed.all { vec![EVERYTHING.to_owned()] } else { services.clone() };
         let stamp = Clock::read().full(Clock::read().now()).replace(' ', "T");
         backups = records.keep_copies(&files, &stamp)?;

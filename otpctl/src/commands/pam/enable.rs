@@ -50,15 +50,31 @@ pub(super) fn enable(session: &Session, records: &Records, typed: &Enable) -> Re
     }
     remarks.extend(doubts.into_iter().map(|doubt| doubt.say));
     let plans: Vec<Plan> = plans.into_iter().filter(|plan| !plan.files.is_empty()).collect();
-    let (mut until, mut backups) = (None, Vec::new());
+    let (mut until, mut backups, mut enabled) = (None, Vec::new(), Vec::new());
     if !typed.dry_run {
         for plan in &plans {
-            let change = change(session, plan, typed)?;
-            backups.extend(make(records, &change)?);
-            until = Some(change.until_by_clock);
+            let made = change(session, plan, typed).and_then(|change| {
+                backups.extend(make(records, &change)?);
+                Ok(change.until_by_clock)
+            });
+            until = Some(made.map_err(|failure| tell_of_enabled(failure, &enabled))?);
+            enabled.push(&plan.name);
         }
     }
     report(session, &plans, &remarks, &backups, until)
+}
+
+/// What was enabled before it failed stays so, and waits for its login.
+fn tell_of_enabled(failure: Failure, enabled: &[&str]) -> Failure {
+    if enabled.is_empty() {
+        return failure;
+    }
+    let names = enabled.join(" ");
+    let message = format!(
+        "{}. Enabled before that, and taken back unless a login comes: {names}. To keep it without: otpctl pam confirm {names}",
+        failure.message.trim_end_matches('.')
+    );
+    Failure { message, ..failure }
 }
 
 fn plans(records: &Records, typed: &Enable) -> Result<Vec<Plan>, Failure> {
@@ -146,6 +162,10 @@ fn make(records: &Records, change: &Change) -> Result<Vec<std::path::PathBuf>, F
         return Err(failure);
     }
     let _lock = records.lock()?;
+    if let Err(failure) = plan::refuse_edited(&change.files) {
+        records.end(&change.name, &failure.message)?;
+        return Err(failure);
+    }
     let mut made = if change.profile { profile::ensure(Switch::On, None) } else { Ok(()) };
     for changed in &change.files {
         // What pam-auth-update has written is there already.
@@ -243,5 +263,12 @@ mod tests {
             let refused = refuse_twice(&records, &plan(name)).unwrap_err();
             assert!(refused.message.contains("otpctl pam confirm sshd"), "{}", refused.message);
         }
+    }
+
+    #[test]
+    fn what_was_enabled_before_a_failure_is_told() {
+        let failure = || Failure::new(Exit::Refused, "no_guard", "nobody could take it back");
+        assert_eq!(tell_of_enabled(failure(), &[]).message, failure().message);
+        assert!(tell_of_enabled(failure(), &["sshd", "su"]).message.ends_with("otpctl pam confirm sshd su"));
     }
 }

@@ -1,5 +1,6 @@
 //! What would change, and what logins would be like then. Nothing is changed here.
 
+use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -133,6 +134,24 @@ pub(super) fn changed(file: PathBuf, before: String, after: String) -> Result<Op
     Ok(Some(FileChange { file, before, after, added }))
 }
 
+/// Stops what was planned from files that say something else by now. Only under the lock.
+///
+/// # Errors
+/// One of them was edited.
+pub(super) fn refuse_edited(files: &[FileChange]) -> Result<(), Failure> {
+    for FileChange { file, before, .. } in files {
+        let now = fs::read(file).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if now.is_some() && now != *before {
+            let say = format!(
+                "nothing was changed: {} was edited by somebody else just now. Try again",
+                file.display()
+            );
+            return Err(Failure::new(Exit::Refused, "edited", say));
+        }
+    }
+    Ok(())
+}
+
 fn no_place(say: String) -> Failure {
     Failure::new(Exit::Refused, "no_place", format!("nothing was changed: {say}"))
 }
@@ -142,8 +161,6 @@ pub(super) const COMMON: &str = "common-auth";
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::pam::modules::Modules;
     use crate::pam::stack::Stacks;
@@ -206,5 +223,19 @@ mod tests {
         let after = format!("auth required pam_unix.so nullok\n\n# of a package\n{}\n", edit::AUTH_LINE);
         let change = changed("/nowhere".into(), "auth required pam_unix.so\n".into(), after).unwrap();
         assert_eq!(change.unwrap().added, [edit::AUTH_LINE]);
+    }
+
+    #[test]
+    fn what_was_edited_since_it_was_looked_at_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("sshd");
+        let new = changed(file.clone(), "a\n".into(), "a\nb\n".into()).unwrap().unwrap();
+        assert!(refuse_edited(std::slice::from_ref(&new)).is_ok(), "there is none, as before");
+        fs::write(&file, "a\n").unwrap();
+        assert!(refuse_edited(&[new]).is_err(), "there was none");
+        let change = changed(file.clone(), "a\n".into(), "a\nb\n".into()).unwrap().unwrap();
+        assert!(refuse_edited(std::slice::from_ref(&change)).is_ok());
+        fs::write(&file, "a\ntheirs\n").unwrap();
+        assert!(refuse_edited(&[change]).unwrap_err().message.contains("was edited"));
     }
 }
