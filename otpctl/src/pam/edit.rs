@@ -1,15 +1,24 @@
 //! Our lines in a service's file: where they go, and how they are taken out again.
 
+use std::path::Path;
+
+use super::control::Action;
+use super::control::Answer;
 use super::judge::Weight;
 use super::judge::judge;
 use super::line;
 use super::line::Body;
 use super::line::Line;
+use super::line::Module;
 use super::line::Phase;
 use super::modules;
 use super::modules::Kind;
 use super::modules::Modules;
+use super::stack::Call;
+use super::stack::Place;
+use super::stack::Stack;
 use super::stack::Stacks;
+use super::stack::Step;
 
 /// What the lines say, as they stand in the file.
 pub(crate) const AUTH_LINE: &str = "auth       required     pam_otp.so";
@@ -62,13 +71,61 @@ pub(crate) fn guarded(
 
 /// The text without lines of ours, of whatever control and options.
 pub(crate) fn unguarded(text: &str) -> String {
+    without_ours(text, |_| true)
+}
+
+/// The text without those lines of ours that ask; what guards the account phase stays.
+pub(crate) fn unasked(text: &str) -> String {
+    without_ours(text, |phase| phase == Some(Phase::Auth))
+}
+
+fn without_ours(text: &str, is_meant: impl Fn(Option<Phase>) -> bool) -> String {
     let ours = line::parse(text).into_iter().filter(|line| match &line.body {
-        Body::Module(module) => module.name() == "pam_otp.so",
+        Body::Module(module) => module.name() == "pam_otp.so" && is_meant(line.phase),
         _ => false,
     });
     let gone: Vec<usize> = ours.flat_map(|line| line.number..below(&line)).collect();
     let kept = text.split_inclusive('\n').zip(1_usize..).filter(|(_, number)| !gone.contains(number));
     kept.map(|(line, _)| line).collect()
+}
+
+/// A line that jumps over lines of ours in `file`, or onto the last of a stack, in whatever service includes it: without
+/// them it would leave out another line, or leave the stack. None if there is none.
+pub(crate) fn jump_that_counts_on(stacks: &Stacks, service: &str, file: &Path) -> Option<String> {
+    let services = stacks.services().into_iter().chain([service.to_owned()]);
+    let mut all = services.flat_map(|service| {
+        [Phase::Auth, Phase::Account, Phase::Password, Phase::Session]
+            .map(|phase| (service.clone(), stacks.resolve(&service, phase)))
+    });
+    all.find_map(|(service, stack)| {
+        let (place, module) = jump_over(&stack, file)?;
+        let control = &module.control_word;
+        Some(format!("{} ({place}) jumps by {control} over lines of pam_otp.so in {service}", module.name()))
+    })
+}
+
+fn jump_over<'a>(stack: &'a Stack, file: &Path) -> Option<(&'a Place, &'a Module)> {
+    let goes = |step: &Step| match &step.call {
+        Call::Ask(module) => step.place.file == file && module.name() == "pam_otp.so",
+        _ => false,
+    };
+    stack.steps.iter().enumerate().find_map(|(at, step)| {
+        let Call::Ask(module) = &step.call else { return None };
+        let behind = stack.steps.iter().skip(at.saturating_add(1));
+        // A substack counts as the one line that it is called by.
+        let same: Vec<bool> = behind
+            .take_while(|other| other.level >= step.level)
+            .filter(|other| other.level == step.level)
+            .map(goes)
+            .collect();
+        let counts = |answer| match module.control.of(answer) {
+            Action::Jump(lines) => same.split_at_checked(lines).is_some_and(|(over, onto)| {
+                over.contains(&true) || (!onto.is_empty() && !onto.contains(&false))
+            }),
+            _ => false,
+        };
+        (!goes(step) && Answer::all().any(counts)).then_some((&step.place, module))
+    })
 }
 
 /// The text without the very lines that were added, and how many of them were found.
@@ -124,8 +181,6 @@ fn insert(text: &str, number: usize, line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
@@ -188,5 +243,30 @@ mod tests {
         let text = format!("@include common-auth\n{AUTH_LINE} debug\n{ACCOUNT_LINE}\n");
         let (left, found) = without(&text, &[AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()]);
         assert_eq!((left, found), (format!("@include common-auth\n{AUTH_LINE} debug\n"), 1));
+    }
+
+    #[test]
+    fn a_jump_counts_on_the_lines_that_it_leaves_out() {
+        let counts = |text: &str| jump_that_counts_on(&stacks("x", text), "x", Path::new("/p/x"));
+        let lan = "auth [success=1 default=ignore] pam_access.so\n";
+        let said = counts(&format!("@include common-auth\n{lan}{AUTH_LINE}\n")).unwrap();
+        assert!(said.contains("pam_access.so (x:2)") && said.contains("in x"), "{said}");
+        // Without the line it would leave the password out.
+        assert!(counts(&format!("{lan}{AUTH_LINE}\nauth substack common-auth\n")).is_some());
+        assert!(counts(&format!("auth [success=2 default=ignore] pam_access.so\nauth substack common-auth\n{AUTH_LINE}\nauth required pam_permit.so\n")).is_some());
+        // It lands on our line and behind it is nothing.
+        let last =
+            format!("auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n{AUTH_LINE}\n");
+        assert!(counts(&last).unwrap().contains("pam_unix.so (x:1)"));
+        assert_eq!(counts(&format!("{last}auth required pam_permit.so\n")), None);
+        assert_eq!(
+            counts(&format!("@include common-auth\n{AUTH_LINE}\n{ACCOUNT_LINE}\n@include common-account\n")),
+            None
+        );
+        let including = stacks("x", &format!("auth include lan\n{AUTH_LINE}\n"));
+        let including = including.imagine(Path::new("/p/lan"), lan);
+        assert!(jump_that_counts_on(&including, "x", Path::new("/p/x")).unwrap().contains("(lan:1)"));
+        let elsewhere = jump_that_counts_on(&including, "x", Path::new("/p/sshd"));
+        assert_eq!(elsewhere, None, "those lines stay");
     }
 }

@@ -49,6 +49,8 @@ struct State {
     password: Shown,
     /// Whether a code was asked for after a password that was wrong.
     code_after_wrong_password: bool,
+    /// Whether a code was asked for after one that was right.
+    second_code: bool,
 }
 
 /// A whole way: who answered what, and what came of it.
@@ -61,6 +63,7 @@ pub(crate) struct Way {
     pub(crate) code: Shown,
     pub(crate) password: Shown,
     pub(crate) code_after_wrong_password: bool,
+    pub(crate) second_code: bool,
 }
 
 /// A stack, and what its modules can say.
@@ -279,6 +282,7 @@ fn note(state: &mut State, module: &Module, answer: Answer) {
             if state.password == Shown::Refused && !asks_first {
                 state.code_after_wrong_password = true;
             }
+            state.second_code |= state.code == Shown::Accepted;
             state.code = match (answer, state.code) {
                 (Answer::SUCCESS, _) | (_, Shown::Accepted) => Shown::Accepted,
                 (Answer::IGNORE, _) | (_, Shown::NotNeeded) => Shown::NotNeeded,
@@ -323,6 +327,7 @@ fn way_to(end: &State, before: &HashMap<State, (State, Answer)>) -> Way {
         code: end.code,
         password: end.password,
         code_after_wrong_password: end.code_after_wrong_password,
+        second_code: end.second_code,
     }
 }
 
@@ -334,6 +339,7 @@ const START: State = State {
     code: Shown::Nothing,
     password: Shown::Nothing,
     code_after_wrong_password: false,
+    second_code: false,
 };
 
 /// What libpam says where nothing else was said.

@@ -110,6 +110,16 @@ fn judge_auth(stack: &Stack, modules: &Modules, found: &mut Judgement) {
                    pam_permit.so\" below it";
         found.add(Weight::Warn, say);
     }
+    if let Some(way) = flow.find(&BTreeSet::new(), |way| lets_in(way) && way.second_code) {
+        let ours = way.answers.iter().filter_map(|(at, _)| asked(stack, *at));
+        let ours = ours.filter(|(_, module)| modules::kind(module) == Kind::Code);
+        let places: Vec<String> = ours.map(|(place, _)| place.to_string()).collect();
+        let say = format!(
+            "one login is asked for two codes, and no code counts twice: take one of the lines of pam_otp.so out ({})",
+            places.join(", ")
+        );
+        found.add(Weight::LocksOut, say);
+    }
     if flow.find(&BTreeSet::new(), |way| way.code_after_wrong_password).is_some() {
         let say = "a wrong password reaches the code, so a stranger can use up the tries of an account: make the \
                    password module requisite";

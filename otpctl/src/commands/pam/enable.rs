@@ -20,6 +20,7 @@ use crate::output::line::Tone;
 use crate::site::Site;
 use crate::switch;
 use crate::switch::Change;
+use crate::switch::EVERYTHING;
 use crate::switch::Records;
 use crate::switch::file;
 use crate::switch::profile;
@@ -49,15 +50,31 @@ pub(super) fn enable(session: &Session, records: &Records, typed: &Enable) -> Re
     }
     remarks.extend(doubts.into_iter().map(|doubt| doubt.say));
     let plans: Vec<Plan> = plans.into_iter().filter(|plan| !plan.files.is_empty()).collect();
-    let (mut until, mut backups) = (None, Vec::new());
+    let (mut until, mut backups, mut enabled) = (None, Vec::new(), Vec::new());
     if !typed.dry_run {
         for plan in &plans {
-            let change = change(session, plan, typed)?;
-            backups.extend(make(records, &change)?);
-            until = Some(change.until_by_clock);
+            let made = change(session, plan, typed).and_then(|change| {
+                backups.extend(make(records, &change)?);
+                Ok(change.until_by_clock)
+            });
+            until = Some(made.map_err(|failure| tell_of_enabled(failure, &enabled))?);
+            enabled.push(&plan.name);
         }
     }
     report(session, &plans, &remarks, &backups, until)
+}
+
+/// What was enabled before it failed stays so, and waits for its login.
+fn tell_of_enabled(failure: Failure, enabled: &[&str]) -> Failure {
+    if enabled.is_empty() {
+        return failure;
+    }
+    let names = enabled.join(" ");
+    let message = format!(
+        "{}. Enabled before that, and taken back unless a login comes: {names}. To keep it without: otpctl pam confirm {names}",
+        failure.message.trim_end_matches('.')
+    );
+    Failure { message, ..failure }
 }
 
 fn plans(records: &Records, typed: &Enable) -> Result<Vec<Plan>, Failure> {
@@ -76,12 +93,14 @@ fn plans(records: &Records, typed: &Enable) -> Result<Vec<Plan>, Failure> {
     Ok(plans)
 }
 
+/// Nothing that no login has proven yet is touched by a second change: neither could be taken back alone.
 fn refuse_twice(records: &Records, plans: &[Plan]) -> Result<(), Failure> {
+    let pending = records.pending()?;
     for plan in plans {
-        if records.find(&plan.name)?.is_some() {
+        let is_in_the_way = |change: &&Change| change.name == plan.name || plan.name == EVERYTHING;
+        if let Some(Change { name, .. }) = pending.iter().find(is_in_the_way) {
             let say = format!(
-                "{0} is enabled and waits for a login. Log in there, or: otpctl pam confirm {0}",
-                plan.name
+                "{name} is enabled and waits for a login. Log in there, or: otpctl pam confirm {name}"
             );
             return Err(Failure::new(Exit::Refused, "pending", say));
         }
@@ -143,7 +162,11 @@ fn make(records: &Records, change: &Change) -> Result<Vec<std::path::PathBuf>, F
         return Err(failure);
     }
     let _lock = records.lock()?;
-    let mut made = if change.profile { profile::switch(Switch::On, None) } else { Ok(()) };
+    if let Err(failure) = plan::refuse_edited(&change.files) {
+        records.end(&change.name, &failure.message)?;
+        return Err(failure);
+    }
+    let mut made = if change.profile { profile::ensure(Switch::On, None) } else { Ok(()) };
     for changed in &change.files {
         // What pam-auth-update has written is there already.
         let is_there = std::fs::read_to_string(&changed.file).is_ok_and(|text| text == changed.after);
@@ -187,7 +210,7 @@ fn report(
             Line::new(),
             Line::new().then(Tone::Strong, "Now log in with a code, from another terminal").plain(format!(
                 ", through {}. Stay logged in here.",
-                if names == [switch::EVERYTHING] {
+                if names == [EVERYTHING] {
                     "any of the services".to_owned()
                 } else {
                     format!("each of: {}", names.join(", "))
@@ -203,4 +226,49 @@ fn report(
         kept.chain(tail).collect()
     })?;
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::pam::modules::Modules;
+    use crate::pam::stack::Stacks;
+
+    #[test]
+    fn all_waits_until_each_service_is_proven() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = Records::at(directory.path());
+        let site = Site::new(Stacks::default(), Modules::complete(), Path::new("/nowhere"));
+        let plan = |name: &str| {
+            let (name, site) = (name.to_owned(), site.clone());
+            vec![Plan { name, files: Vec::new(), profile: false, services: Vec::new(), site }]
+        };
+        assert!(refuse_twice(&records, &plan(EVERYTHING)).is_ok());
+        let change = Change {
+            name: "sshd".into(),
+            proven_by: Vec::new(),
+            boot: String::new(),
+            until: 0,
+            until_by_clock: 0,
+            after_event: 0,
+            runtime_dir: directory.path().to_owned(),
+            profile: false,
+            files: Vec::new(),
+        };
+        records.write(&change, "stamp").unwrap();
+        assert!(refuse_twice(&records, &plan("su")).is_ok());
+        for name in ["sshd", EVERYTHING] {
+            let refused = refuse_twice(&records, &plan(name)).unwrap_err();
+            assert!(refused.message.contains("otpctl pam confirm sshd"), "{}", refused.message);
+        }
+    }
+
+    #[test]
+    fn what_was_enabled_before_a_failure_is_told() {
+        let failure = || Failure::new(Exit::Refused, "no_guard", "nobody could take it back");
+        assert_eq!(tell_of_enabled(failure(), &[]).message, failure().message);
+        assert!(tell_of_enabled(failure(), &["sshd", "su"]).message.ends_with("otpctl pam confirm sshd su"));
+    }
 }

@@ -79,6 +79,16 @@ fn pam_auth_update_makes_a_sound_common_auth() {
     assert_eq!(findings(&files, "sudo"), []);
 }
 
+#[test]
+fn a_second_line_that_asks_is_found_wherever_it_stands() {
+    let common = format!("{}auth required pam_otp.so\n", COMMON[0].1);
+    let files = [("common-auth", common.as_str()), COMMON[1], ("sshd", SSHD)];
+    only(&files, "sshd", Weight::LocksOut, &["two codes", "common-auth:5, sshd:2"]);
+    let either = "auth requisite pam_unix.so\nauth [success=done ignore=ignore default=die] pam_otp.so\n\
+                  auth required pam_otp.so\nauth required pam_permit.so\n";
+    assert_eq!(findings(&[("x", either)], "x"), [], "who has shown one is not asked again");
+}
+
 /// google-authenticator-libpam#187: an update of Gentoo's system-auth brought a sufficient password module.
 #[test]
 fn ga_187_a_sufficient_password_in_an_included_file_is_found() {
