@@ -95,22 +95,17 @@ fn take_back_files(
     Ok(say)
 }
 
-/// A login with a code through one of the services since. otpd not answering is no proof.
+/// A code accepted through one of the services since. otpd not answering is no proof.
 fn proof(change: &Change) -> Option<String> {
     let calls = Calls::new(&change.runtime_dir);
     let mut after = change.after_event;
     loop {
         let parameters = AuditParameters { after: Some(after), ..AuditParameters::default() };
         let page: Audit = calls.call(admin::AUDIT, &parameters).ok()?;
-        let proves = |event: &&admin::Event| {
-            event.event == "login"
-                && event.verdict == "accept"
-                && event.service.as_ref().is_some_and(|service| change.proven_by.contains(service))
-        };
-        if let Some(event) = page.events.iter().find(proves) {
+        if let Some(event) = page.events.iter().find(|event| proves(change, event)) {
             let service = event.service.as_deref().unwrap_or_default();
             return Some(format!(
-                "{}: kept, {} has logged in through {service} with a code.",
+                "{}: kept, a code of {} was accepted through {service}.",
                 change.name, event.user
             ));
         }
@@ -119,6 +114,15 @@ fn proof(change: &Change) -> Option<String> {
             _ => return None,
         }
     }
+}
+
+/// Whether a service's own process has asked for the code: in the lane "own" a user's process did, which says by itself
+/// what service it is.
+fn proves(change: &Change, event: &admin::Event) -> bool {
+    event.event == "login"
+        && event.verdict == "accept"
+        && event.lane.as_deref() != Some("own")
+        && event.service.as_ref().is_some_and(|service| change.proven_by.contains(service))
 }
 
 #[cfg(test)]
@@ -165,5 +169,22 @@ mod tests {
             (fs::read_to_string(&broken).unwrap(), records.pending().unwrap()),
             ("a\n".into(), vec![])
         );
+    }
+
+    #[test]
+    fn a_code_proves_the_service_that_asked_and_none_that_a_users_process_names() {
+        let change = stale("sshd", Vec::new());
+        let event = |key: &str, value: &str| {
+            let mut event = serde_json::json!({"id": 1, "at": 1, "user": "alice", "actor": "sshd", "event": "login",
+                "verdict": "accept", "reason": "code", "service": "sshd", "lane": "known"});
+            event[key] = value.into();
+            serde_json::from_value::<admin::Event>(event).unwrap()
+        };
+        assert!(proves(&change, &event("lane", "unknown")));
+        for (key, value) in
+            [("lane", "own"), ("service", "login"), ("verdict", "not_required"), ("event", "bind")]
+        {
+            assert!(!proves(&change, &event(key, value)), "{key} {value}");
+        }
     }
 }
