@@ -418,7 +418,7 @@ pub(crate) const PAGES: &[Page] = &[
         command: "pam settle",
         arguments: &[],
         examples: &[("sudo otpctl pam settle", "decide what can be decided now")],
-        json: "{\"kept\": [TEXT], \"taken_back\": [TEXT], \"waiting\": [SERVICE]}",
+        json: "{\"kept\": [TEXT], \"taken_back\": [TEXT], \"waiting\": [SERVICE], \"left\": [TEXT]}",
     },
     Page {
         command: "test",

@@ -24,7 +24,11 @@ pub(crate) struct Site {
 impl Site {
     /// That of this machine.
     pub(crate) fn of_this_machine() -> Self {
-        Self::new(Stacks::of_this_machine(), Modules::of_this_machine(), Path::new(SSHD_CONFIG))
+        Self::new(
+            Stacks::of_this_machine(),
+            Modules::of_this_machine(),
+            sshd_config(&SSHD_CONFIGS.map(Path::new)),
+        )
     }
 
     pub(crate) fn new(stacks: Stacks, modules: Modules, sshd_config: &Path) -> Self {
@@ -75,4 +79,26 @@ impl Site {
     }
 }
 
-const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
+/// The first that is there.
+fn sshd_config<'a>(paths: &[&'a Path; 2]) -> &'a Path {
+    let [administrators, vendors] = *paths;
+    if administrators.exists() { administrators } else { vendors }
+}
+
+/// The administrator's, and the vendor's where /etc has none.
+const SSHD_CONFIGS: [&str; 2] = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vendors_sshd_config_counts_where_the_administrator_has_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| directory.path().join(name));
+        std::fs::write(&second, "UsePAM yes\n").unwrap();
+        assert_eq!(sshd_config(&[&first, &second]), second);
+        std::fs::write(&first, "UsePAM yes\n").unwrap();
+        assert_eq!(sshd_config(&[&first, &second]), first);
+    }
+}

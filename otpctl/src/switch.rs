@@ -91,16 +91,38 @@ impl Records {
             .map_err(|(_, error)| Failure::cannot_write(&path, &io::Error::from(error)))
     }
 
-    /// What is not decided, by name. An unreadable record is told, and stays.
+    /// What is not decided, by name. An unreadable record keeps nobody from the others: see [`Self::unreadable`].
     ///
     /// # Errors
-    /// [`Failure`].
+    /// The directory cannot be read.
     pub(crate) fn pending(&self) -> Result<Vec<Change>, Failure> {
-        let Ok(entries) = fs::read_dir(&self.directory) else { return Ok(Vec::new()) };
+        Ok(self.all()?.into_iter().filter_map(Result::ok).collect())
+    }
+
+    /// The records that cannot be read, and why: whoever decides has to tell of them. They stay.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(crate) fn unreadable(&self) -> Result<Vec<Failure>, Failure> {
+        let failures = self.all()?.into_iter().filter_map(Result::err);
+        Ok(failures.map(|failure| failure.advise("Undo by hand what it says, and remove it.")).collect())
+    }
+
+    fn all(&self) -> Result<Vec<Result<Change, Failure>>, Failure> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            // Nothing was ever changed, or an ordinary user looks.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(Failure::cannot_read(&self.directory, &error)),
+        };
         let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
         paths.sort();
-        paths.iter().map(|path| read(path)).collect()
+        Ok(paths.iter().map(|path| read(path)).collect())
     }
 
     /// One of them.
@@ -202,3 +224,35 @@ pub(crate) fn uptime() -> Duration {
 /// The name of the change of all services.
 pub(crate) const EVERYTHING: &str = "all";
 const DIRECTORY: &str = "/var/lib/otpctl";
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A change of an earlier start of the machine.
+    pub(crate) fn stale(name: &str, files: Vec<FileChange>) -> Change {
+        Change {
+            name: name.to_owned(),
+            proven_by: vec![name.to_owned()],
+            boot: "an earlier one".to_owned(),
+            until: 0,
+            until_by_clock: 0,
+            after_event: 0,
+            runtime_dir: PathBuf::from("/nowhere"),
+            profile: false,
+            files,
+        }
+    }
+
+    #[test]
+    fn an_unreadable_record_does_not_hide_the_others_and_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = Records::at(directory.path());
+        records.write(&stale("sshd", Vec::new()), "now").unwrap();
+        fs::write(directory.path().join("login.json"), "{").unwrap();
+        assert_eq!(records.pending().unwrap(), [stale("sshd", Vec::new())]);
+        let told = records.unreadable().unwrap();
+        assert!(told.len() == 1 && told[0].message.contains("login.json"), "{told:?}");
+        assert!(directory.path().join("login.json").exists());
+    }
+}

@@ -36,8 +36,9 @@ pub(crate) fn doctor(session: &Session) -> Result<Exit, Failure> {
     let answers = answer.verdict != FAIL;
     checks.push(answer);
     checks.push(check_stacks(Path::new(STACKS)));
-    checks.extend(stacks::checks(&Site::of_this_machine()));
-    checks.extend(ways_back::checks(Path::new(STACKS)));
+    let site = Site::of_this_machine();
+    checks.extend(stacks::checks(&site));
+    checks.extend(ways_back::checks(&site.stacks));
     if answers {
         checks.extend(ask_daemon(session));
     }

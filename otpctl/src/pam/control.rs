@@ -112,10 +112,8 @@ fn parse_action(word: &str) -> Option<Action> {
         "bad" => Action::Bad,
         "die" => Action::Die,
         "reset" => Action::Reset,
-        number => match number.parse().ok()? {
-            0 => Action::Ignore,
-            lines => Action::Jump(lines),
-        },
+        // libpam refuses a jump over nothing.
+        number => Action::Jump(number.parse().ok().filter(|lines| *lines > 0)?),
     })
 }
 
@@ -180,8 +178,9 @@ mod tests {
         let control = Control::parse("[default=bad success=ok]").unwrap();
         assert_eq!((control.of(Answer::SUCCESS), control.of(Answer::IGNORE)), (Action::Ok, Action::Bad));
         assert_eq!(Control::parse("[success=ok]").unwrap().of(Answer::AUTH_ERR), Action::Bad);
-        assert_eq!(Control::parse("[success=0]").unwrap().of(Answer::SUCCESS), Action::Ignore);
-        for wrong in ["[success]", "[success=good]", "[glory=ok]", "[success=-1]"] {
+        for wrong in
+            ["[success]", "[success=good]", "[glory=ok]", "[success=-1]", "[success=0 default=ignore]"]
+        {
             assert!(Control::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -129,13 +129,13 @@ fn jump_over<'a>(stack: &'a Stack, file: &Path) -> Option<(&'a Place, &'a Module
 }
 
 /// The text without the very lines that were added, and how many of them were found.
-pub(crate) fn without(text: &str, added: &[String]) -> (String, usize) {
-    let mut left: Vec<&str> = added.iter().map(String::as_str).collect();
-    let mut kept = String::new();
-    for line in text.split_inclusive('\n') {
-        match left.iter().position(|wanted| *wanted == line.trim_end_matches('\n')) {
+pub(crate) fn without(text: &[u8], added: &[String]) -> (Vec<u8>, usize) {
+    let mut left: Vec<&[u8]> = added.iter().map(String::as_bytes).collect();
+    let mut kept = Vec::new();
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        match left.iter().position(|wanted| *wanted == line.strip_suffix(b"\n").unwrap_or(line)) {
             Some(at) => drop(left.swap_remove(at)),
-            None => kept.push_str(line),
+            None => kept.extend_from_slice(line),
         }
     }
     (kept, added.len().saturating_sub(left.len()))
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(guard("sshd", after, true).unwrap(), after, "nothing is lacking");
         assert_eq!(unguarded(after), before);
         let added = [AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()];
-        assert_eq!(without(after, &added), (before.to_owned(), 2));
+        assert_eq!(without(after.as_bytes(), &added), (before.into(), 2));
     }
 
     #[test]
@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn lines_that_somebody_changed_are_left() {
         let text = format!("@include common-auth\n{AUTH_LINE} debug\n{ACCOUNT_LINE}\n");
-        let (left, found) = without(&text, &[AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()]);
-        assert_eq!((left, found), (format!("@include common-auth\n{AUTH_LINE} debug\n"), 1));
+        let (left, found) = without(text.as_bytes(), &[AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()]);
+        assert_eq!((left, found), (format!("@include common-auth\n{AUTH_LINE} debug\n").into(), 1));
     }
 
     #[test]

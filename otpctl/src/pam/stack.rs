@@ -20,7 +20,7 @@ pub(crate) struct Stacks {
 impl Stacks {
     /// Those of this machine.
     pub(crate) fn of_this_machine() -> Self {
-        Self::in_directories(&[ADMINISTRATORS, "/usr/etc/pam.d", "/usr/lib/pam.d"].map(Path::new))
+        Self::in_directories(&LIBPAMS.map(Path::new))
     }
 
     /// In directories of which the first that has a file counts.
@@ -192,6 +192,8 @@ impl std::fmt::Display for Place {
 
 /// Where the administrator's stacks are.
 pub(crate) const ADMINISTRATORS: &str = "/etc/pam.d";
+/// Where libpam looks, in its order.
+const LIBPAMS: [&str; 3] = [ADMINISTRATORS, "/usr/lib/pam.d", "/usr/etc/pam.d"];
 /// The stack of services without one.
 const OTHER: &str = "other";
 /// libpam's own limit is 16 substacks; nobody has that many includes on purpose.
@@ -265,5 +267,15 @@ mod tests {
         fs::write(first.join("polkit.dpkg-old"), "").unwrap();
         assert_eq!(shown(&stacks, "polkit", Phase::Auth), ["0:pam_b.so@polkit:1"]);
         assert_eq!(stacks.services(), ["polkit"]);
+    }
+
+    #[test]
+    fn of_two_vendors_files_libpams_is_taken() {
+        // A name that this machine has no file of.
+        let file = |directory: &str| Path::new(directory).join("no-such-service");
+        let stacks = Stacks::of_this_machine()
+            .imagine(&file("/usr/etc/pam.d"), "auth required pam_a.so")
+            .imagine(&file("/usr/lib/pam.d"), "auth required pam_b.so");
+        assert_eq!(shown(&stacks, "no-such-service", Phase::Auth), ["0:pam_b.so@no-such-service:1"]);
     }
 }

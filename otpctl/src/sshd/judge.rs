@@ -13,12 +13,17 @@ pub(crate) struct Ways {
     pub(crate) keys_let_in: bool,
     /// Nobody at all can be asked for a code.
     pub(crate) never_asks: bool,
+    /// Those whom no `Match` block matches cannot be asked.
+    pub(crate) misses_most: bool,
+    /// Root gets in by other methods than those that ask (`PermitRootLogin prohibit-password`, for one).
+    pub(crate) root_is_never_asked: bool,
     pub(crate) findings: Vec<Finding>,
 }
 
 /// Judges a configuration in front of a PAM stack; `one_answer` says that the stack takes password and code in one.
 pub(crate) fn judge(config: &Config, one_answer: bool) -> Ways {
-    let mut ways = Ways { never_asks: true, ..Ways::default() };
+    let mut ways =
+        Ways { never_asks: true, root_is_never_asked: root_is_never_asked(config), ..Ways::default() };
     for audience in config.audiences() {
         let whom =
             config.condition(audience).map(|condition| format!(" (Match {condition})")).unwrap_or_default();
@@ -36,6 +41,7 @@ pub(crate) fn judge(config: &Config, one_answer: bool) -> Ways {
         let lists = lists(config, audience);
         let can_ask =
             (asks && lists.iter().any(|list| list.iter().any(|method| is_interactive(method)))) || one_answer;
+        ways.misses_most |= audience == For::Everybody && !can_ask;
         if can_ask {
             ways.never_asks = false;
         } else if lets_keys_alone(config, audience, &lists) {
@@ -61,6 +67,15 @@ pub(crate) fn judge(config: &Config, one_answer: bool) -> Ways {
         }
     }
     ways
+}
+
+/// Whether root may log in, but nowhere with what PAM asks. Who may not at all loses nothing.
+fn root_is_never_asked(config: &Config) -> bool {
+    let permitted = |audience| config.value("permitrootlogin", audience).unwrap_or("prohibit-password");
+    let is = |word: &str| {
+        config.audiences().into_iter().any(|audience| permitted(audience).eq_ignore_ascii_case(word))
+    };
+    !is("yes") && !permitted(For::Everybody).eq_ignore_ascii_case("no")
 }
 
 /// The lists of methods, of which one has to be gone through. Without any, each method is a list of its own.
@@ -156,5 +171,26 @@ mod tests {
         assert!(found.keys_let_in && !found.never_asks);
         assert!(said(text, Weight::Note)[0].ends_with("(Match User backup)"), "{found:?}");
         assert!(said(text, Weight::Warn)[0].ends_with("(Match Address 192.0.2.0/24)"), "{found:?}");
+    }
+
+    #[test]
+    fn who_is_matched_by_no_block_and_cannot_be_asked_is_missed() {
+        let block = "Match Address 192.0.2.0/24\n KbdInteractiveAuthentication yes\n";
+        let text = format!("UsePAM yes\nKbdInteractiveAuthentication no\n{block}");
+        assert!(ways(&text).misses_most && !ways(&text).never_asks);
+        let by_key =
+            format!("UsePAM yes\nAuthenticationMethods publickey\n{block} AuthenticationMethods any\n");
+        assert!(ways(&by_key).misses_most && !ways(&by_key).never_asks);
+        assert!(!ways(&format!("UsePAM yes\n{block}")).misses_most);
+    }
+
+    #[test]
+    fn root_is_never_asked_where_only_keys_let_root_in() {
+        let root = |permit: &str| ways(&format!("UsePAM yes\n{permit}\n")).root_is_never_asked;
+        assert!(
+            root("") && root("PermitRootLogin prohibit-password") && root("PermitRootLogin without-password")
+        );
+        assert!(!root("PermitRootLogin yes") && !root("PermitRootLogin no"));
+        assert!(!root("PermitRootLogin no\nMatch Address 192.0.2.0/24\n PermitRootLogin yes"));
     }
 }

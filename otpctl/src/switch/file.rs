@@ -18,12 +18,12 @@ use crate::pam::edit;
 ///
 /// # Errors
 /// [`Failure`]; the file is as it was.
-pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    put(&target, text).map_err(|error| Failure::cannot_write(&target, &error))
+    put(&target, text.as_ref()).map_err(|error| Failure::cannot_write(&target, &error))
 }
 
-fn put(target: &Path, text: &str) -> io::Result<()> {
+fn put(target: &Path, text: &[u8]) -> io::Result<()> {
     let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(io::Error::other("it names no file"));
     };
@@ -39,12 +39,12 @@ fn put(target: &Path, text: &str) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn fill(target: &Path, new: &Path, text: &str) -> io::Result<()> {
+fn fill(target: &Path, new: &Path, text: &[u8]) -> io::Result<()> {
     if target.exists() && !["--preserve=all", "-p"].iter().any(|how| copy(how, target, new)) {
         return Err(io::Error::other("cp cannot copy it"));
     }
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(new)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.sync_all()
 }
 
@@ -72,16 +72,17 @@ pub(crate) enum Undone {
 /// [`Failure`]; the file is as it was.
 pub(crate) fn undo(change: &FileChange) -> Result<Undone, Failure> {
     let path = &change.file;
-    let now = match fs::read_to_string(path) {
+    // Bytes: a comment in some old character set keeps nobody's way in shut.
+    let now = match fs::read(path) {
         Ok(now) => Some(now),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(Failure::cannot_read(path, &error)),
     };
     let Some(now) = now else { return Ok(Undone::LinesOnly) };
     match &change.before {
-        Some(before) if now == *before => Ok(Undone::Whole),
-        Some(before) if now == change.after => replace(path, before).map(|()| Undone::Whole),
-        None if now == change.after => {
+        Some(before) if now == before.as_bytes() => Ok(Undone::Whole),
+        Some(before) if now == change.after.as_bytes() => replace(path, before).map(|()| Undone::Whole),
+        None if now == change.after.as_bytes() => {
             fs::remove_file(path).map(|()| Undone::Whole).map_err(|error| Failure::cannot_write(path, &error))
         }
         _ => {
@@ -89,7 +90,8 @@ pub(crate) fn undo(change: &FileChange) -> Result<Undone, Failure> {
             if found > 0 {
                 replace(path, &without)?;
             }
-            let are_gone = edit::unguarded(&without) == without;
+            let left = String::from_utf8_lossy(&without);
+            let are_gone = edit::unguarded(&left) == left;
             Ok(if are_gone { Undone::LinesOnly } else { Undone::Left })
         }
     }
@@ -164,5 +166,18 @@ mod tests {
         fs::write(&path, format!("a\n{ours} debug\n")).unwrap();
         assert_eq!(undo(&changed).unwrap(), Undone::Left);
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("a\n{ours} debug\n"));
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_undone_and_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sshd");
+        let ours = "auth required pam_otp.so";
+        let changed = change(&path, Some("a\n"), &format!("a\n{ours}\n"), &[ours]);
+        fs::write(&path, [b"a\n# f\xfcr alle\n", ours.as_bytes(), b"\n"].concat()).unwrap();
+        assert_eq!(undo(&changed).unwrap(), Undone::LinesOnly);
+        assert_eq!(fs::read(&path).unwrap(), b"a\n# f\xfcr alle\n");
+        fs::write(&path, [b"# f\xfcr alle\n", ours.as_bytes(), b" debug\n"].concat()).unwrap();
+        assert_eq!(undo(&changed).unwrap(), Undone::Left);
     }
 }

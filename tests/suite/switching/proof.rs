@@ -41,7 +41,7 @@ fn a_login_with_a_code_keeps_it() {
     let output = sshd.login("alice", &[PASSWORD, &phone.code(0)]);
     assert_eq!(output.stdout, "in as alice\n", "{output:?} {}", sshd.log());
     eventually(10, "it is kept", || pending(&bed) == json!([]));
-    assert_eq!(outcome(&bed), "sshd: kept, alice has logged in through sshd with a code.");
+    assert_eq!(outcome(&bed), "sshd: kept, a code of alice was accepted through sshd.");
     assert_eq!(stack(&bed, "sshd").matches("pam_otp.so").count(), 2);
     eventually(10, "the guard ends", || guard_of(&bed).is_none());
     assert_ne!(sshd.login("alice", &[PASSWORD, "99999999"]).code, 0);

@@ -1,49 +1,51 @@
 //! How root gets in and mends things when otpd does not run, or its registry is gone.
 
-use std::path::Path;
-
 use otpd_proto::admin::Check;
 
 use super::OK;
 use super::WARN;
 use super::check;
-use super::our_lines;
 use crate::offline;
+use crate::pam::line::Module;
+use crate::pam::line::Phase;
+use crate::pam::modules;
+use crate::pam::modules::Kind;
+use crate::pam::stack::Place;
+use crate::pam::stack::Stack;
+use crate::pam::stack::Stacks;
 
 /// The ways that there are on this machine without otpd.
-pub(super) fn checks(stacks: &Path) -> Vec<Check> {
+pub(super) fn checks(stacks: &Stacks) -> Vec<Check> {
     vec![check_console(stacks), check_offline()]
 }
 
 /// The console: its PAM service is login.
-fn check_console(stacks: &Path) -> Check {
-    let lines = lines_of(stacks, "login");
-    let ignores = |line: &&String| line.split_whitespace().any(|word| word == "unavailable=ignore");
-    match (lines.len(), lines.iter().filter(ignores).count()) {
-        (0, _) => check(CONSOLE, OK, "asks for no code, so root gets in there while otpd is away".to_owned()),
-        (all, ignoring) if all == ignoring => {
-            let say = "asks for a code, and for none while otpd is away (unavailable=ignore)";
-            check(CONSOLE, OK, say.to_owned())
-        }
-        _ => {
-            let at = stacks.join("login");
-            let say = format!(
-                "asks for a code, and lets nobody protected in while otpd is away, root neither: put unavailable=ignore on \
-                 the lines in {}, or be sure of another way",
-                at.display()
-            );
-            check(CONSOLE, WARN, say)
-        }
+fn check_console(stacks: &Stacks) -> Check {
+    let resolved = [Phase::Auth, Phase::Account].map(|phase| stacks.resolve("login", phase));
+    let lines: Vec<(&Place, &Module)> = resolved
+        .iter()
+        .flat_map(Stack::modules)
+        .filter(|(_, module)| matches!(modules::kind(module), Kind::Code | Kind::Splits))
+        .collect();
+    let mut strict: Vec<String> = lines
+        .iter()
+        .filter(|(_, module)| !module.has("unavailable=ignore"))
+        .map(|(place, _)| format!("{}:{}", place.file.display(), place.line))
+        .collect();
+    strict.dedup();
+    if lines.is_empty() {
+        return check(CONSOLE, OK, "asks for no code, so root gets in there while otpd is away".to_owned());
     }
-}
-
-/// Our lines of a service, and of the files that it includes.
-fn lines_of(stacks: &Path, service: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(stacks.join(service)).unwrap_or_default();
-    let included = text.lines().filter_map(|line| line.trim().strip_prefix("@include")).map(str::trim);
-    let texts = included.map(|name| std::fs::read_to_string(stacks.join(name)).unwrap_or_default());
-    let texts: Vec<String> = texts.chain([text.clone()]).collect();
-    texts.iter().flat_map(|text| our_lines(text)).map(str::to_owned).collect()
+    if strict.is_empty() {
+        let say = "asks for a code, and for none while otpd is away (unavailable=ignore)";
+        return check(CONSOLE, OK, say.to_owned());
+    }
+    let say = format!(
+        "asks for a code, and lets nobody protected in while otpd is away, root neither: put unavailable=ignore on {}, or \
+         be sure of another way",
+        strict.join(", ")
+    );
+    check(CONSOLE, WARN, say)
 }
 
 fn check_offline() -> Check {
@@ -65,9 +67,10 @@ mod tests {
 
     #[test]
     fn the_console_is_a_way_unless_it_needs_otpd() {
-        let directory = tempfile::tempdir().unwrap();
+        let (directory, vendor) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
-        let verdict = || check_console(directory.path()).verdict;
+        let stacks = Stacks::in_directories(&[directory.path(), vendor.path()]);
+        let verdict = || check_console(&stacks).verdict;
         assert_eq!(verdict(), OK, "no file, no code");
         write("login", "# auth required pam_otp.so\nauth requisite pam_unix.so\n@include common-auth\n");
         assert_eq!(verdict(), OK);
@@ -76,7 +79,23 @@ mod tests {
         write("common-auth", "auth required pam_otp.so timeout=3 unavailable=ignore\n");
         assert_eq!(verdict(), OK);
         write("login", "auth required pam_otp.so unavailable=deny\n@include common-auth\n");
-        let found = check_console(directory.path());
-        assert!(found.verdict == WARN && found.say.contains("put unavailable=ignore"), "{}", found.say);
+        let found = check_console(&stacks);
+        let at = directory.path().join("login:1");
+        let advice = format!("put unavailable=ignore on {}, or", at.display());
+        assert!(found.verdict == WARN && found.say.contains(&advice), "{}", found.say);
+        for text in [
+            "auth substack deep\n",
+            "auth include deep\n",
+            "@include deep\n",
+            "account required pam_otp.so\n",
+        ] {
+            write("login", text);
+            write("deep", "auth include deeper\n");
+            std::fs::write(vendor.path().join("deeper"), "auth required pam_otp.so\n").unwrap();
+            assert_eq!(verdict(), WARN, "{text}");
+        }
+        std::fs::remove_file(directory.path().join("login")).unwrap();
+        std::fs::write(vendor.path().join("login"), "auth include deeper\n").unwrap();
+        assert_eq!(verdict(), WARN, "the vendor's");
     }
 }

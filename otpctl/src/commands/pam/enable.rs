@@ -34,6 +34,7 @@ pub(super) fn enable(session: &Session, records: &Records, typed: &Enable) -> Re
     refuse_twice(records, &plans)?;
     let mut found =
         obstacles::of_people(session).map_err(|failure| failure.advise("Nothing was changed."))?;
+    found.extend(obstacles::of_root(session, &plans)?);
     let mut remarks = Vec::new();
     for plan in &plans {
         let (obstacles, remarked) = obstacles::of_stacks(plan);

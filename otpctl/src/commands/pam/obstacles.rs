@@ -18,6 +18,7 @@ use crate::commands::status;
 use crate::failure::Failure;
 use crate::pam::judge::Finding;
 use crate::pam::judge::Weight;
+use crate::site::Site;
 
 /// Something in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,15 +148,72 @@ pub(super) fn of_stacks(plan: &Plan) -> (Vec<Obstacle>, Vec<String>) {
                 found.push(wall(say));
             } else {
                 ways.findings.into_iter().for_each(&mut sort);
+                if ways.misses_most {
+                    let say = "sshd could ask for a code only whom a Match block matches, so nobody else who is \
+                               protected could log in. Write KbdInteractiveAuthentication yes and \
+                               AuthenticationMethods keyboard-interactive:pam above the first Match";
+                    found.push(doubt(say));
+                }
             }
         }
     }
     (found, remarks)
 }
 
+/// Of a root who would lose sshd: a key is not enough any more, and nothing else may be asked.
+///
+/// # Errors
+/// otpd cannot be asked.
+pub(super) fn of_root(session: &Session, plans: &[Plan]) -> Result<Option<Obstacle>, Failure> {
+    let closes = |plan: &Plan| closes_to_root(&plan.site, &plan.services);
+    let root = caller().filter(|caller| caller == "root" && plans.iter().any(closes));
+    match root.map(|root| status::fetch(session, Some(root))).transpose()? {
+        Some(root) if root.protected => Ok(Some(wall(
+            "root has a device, and sshd would let root in neither by key alone nor with a code. Write PermitRootLogin \
+             yes into /etc/ssh/sshd_config.d/10-otpd.conf, or PermitRootLogin no if root need not log in there; then \
+             sshd -t, and systemctl reload ssh",
+        ))),
+        _ => Ok(None),
+    }
+}
+
+fn closes_to_root(site: &Site, services: &[String]) -> bool {
+    site.has_sshd()
+        && services.iter().any(|service| site.is_sshd(service) && site.ways(service).root_is_never_asked)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pam::modules::Modules;
+    use crate::pam::stack::Stacks;
+
+    fn plan(sshd: &str) -> Plan {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), sshd).unwrap();
+        let stacks = Stacks::in_directories(&[std::path::Path::new("/nonexistent")]);
+        let site = Site::new(stacks, Modules::complete(), file.path());
+        Plan { name: "sshd".into(), services: vec!["sshd".into()], files: Vec::new(), site, profile: false }
+    }
+
+    #[test]
+    fn an_sshd_that_asks_only_whom_a_block_matches_is_doubted() {
+        let block = "Match Address 192.0.2.0/24\n KbdInteractiveAuthentication yes\n";
+        let doubts = |text: &str| {
+            let (found, _) = of_stacks(&plan(&format!("UsePAM yes\n{text}{block}")));
+            found.iter().any(|obstacle| obstacle.is_doubt && obstacle.say.contains("Match block"))
+        };
+        assert!(doubts("KbdInteractiveAuthentication no\n"));
+        assert!(!doubts(""));
+    }
+
+    #[test]
+    fn an_sshd_that_lets_root_in_by_key_alone_is_closed_to_a_root_who_has_a_device() {
+        let closes = |sshd: &str, service: &str| closes_to_root(&plan(sshd).site, &[service.to_owned()]);
+        assert!(closes("UsePAM yes\n", "sshd"));
+        assert!(!closes("UsePAM yes\nPermitRootLogin yes\n", "sshd") && !closes("UsePAM yes\n", "login"));
+        assert!(!closes("", "sshd"), "there is none");
+    }
 
     fn status(changes: serde_json::Value) -> Status {
         let mut status = json!({"user": "alice", "protected": true,
