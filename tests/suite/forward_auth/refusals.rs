@@ -94,7 +94,8 @@ fn the_host_that_the_proxy_serves_is_the_one_that_is_checked(proxy: Proxy) {
     assert_eq!(wiki.page.status, 200);
     // The request line chooses, and the Host header says that it is the wiki.
     wiki.request("GET", &to("photos.localhost"), "");
-    assert_eq!(wiki.page.status, 302, "{}", wiki.page.body);
+    // Led to sign in there; or, without the port that the Host header alone could say, to no host that is known.
+    assert!(matches!(wiki.page.status, 302 | 403), "{}", wiki.page.head);
 }
 
 #[test]
