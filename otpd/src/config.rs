@@ -1,15 +1,12 @@
 //! `otpd.toml`: one plain struct per section, unknown keys refused, every key with a default.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::bail;
+use otpd_daemon::trusted;
 use serde::Deserialize;
 
 /// The whole file. What each key means stands in otpd.toml(5).
@@ -278,9 +275,11 @@ impl Config {
     /// The file is not a regular one of root (or of us), others may write it, it is not TOML (with line and column),
     /// or a value is out of range.
     pub fn read(path: &Path, may_be_missing: bool) -> anyhow::Result<Self> {
-        let text = match read_trusted(path) {
+        let text = match trusted::read(path) {
             Ok(text) => text,
-            Err(error) if may_be_missing && path == Path::new(DEFAULT_PATH) && is_missing(&error) => {
+            Err(error)
+                if may_be_missing && path == Path::new(DEFAULT_PATH) && trusted::is_missing(&error) =>
+            {
                 String::new()
             }
             Err(error) => return Err(error),
@@ -391,38 +390,6 @@ pub const NEVER_ASKING: &[&str] = &[
     "xscreensaver",
     "xsecurelock",
 ];
-
-fn read_trusted(path: &Path) -> anyhow::Result<String> {
-    let name = path.display();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .with_context(|| format!("opening {name}"))?;
-    let found = file.metadata().with_context(|| format!("looking at {name}"))?;
-    if !found.is_file() {
-        bail!("{name} is not a regular file");
-    }
-    if found.uid() != 0 && found.uid() != nix::unistd::geteuid().as_raw() {
-        bail!("{name} belongs to uid {}, not to root; run: chown root {name}", found.uid());
-    }
-    if found.mode() & 0o022 != 0 {
-        bail!("{name} is writable by others; run: chmod go-w {name}");
-    }
-    if found.len() > LARGEST {
-        bail!("{name} has {} bytes; at most {LARGEST} are read", found.len());
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).with_context(|| format!("reading {name}"))?;
-    Ok(text)
-}
-
-fn is_missing(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-}
-
-const LARGEST: u64 = 256 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -28,8 +28,7 @@ use otpd::offline;
 use otpd::open;
 use otpd::peer::Door;
 use otpd::post_bell::PostBell;
-use otpd::privileges::RunAs;
-use otpd::privileges::make_room;
+use otpd::privileges;
 use otpd::registry::Sqlite;
 use otpd::service::Service;
 use otpd::settings::Settings;
@@ -38,6 +37,9 @@ use otpd::upkeep::Upkeep;
 use otpd::upkeep::announce_head;
 use otpd::watchdog::Watchdog;
 use otpd_core::event::Reason;
+use otpd_daemon::StderrLog;
+use otpd_daemon::privileges::RunAs;
+use otpd_daemon::privileges::SetId;
 
 /// One-time passwords for logins: the daemon that holds the registry.
 #[derive(Debug, Parser)]
@@ -62,7 +64,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    StderrLog::install();
+    StderrLog::install("otpd");
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -80,14 +82,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::read(&arguments.config, true)?;
     if arguments.check_config {
         Settings::resolve(&config, &Names::start()?)?;
-        let run_as = RunAs::named(&config.user, &Database::System)?;
+        let run_as = RunAs::named(&config.user, privileges::of(&Database::System))?;
         warn_unreadable(&arguments.config, &run_as);
         log::info!("{}: no errors", arguments.config.display());
         return Ok(());
     }
     let signals = block_signals()?;
-    let run_as = RunAs::choose(&config.user, &Database::System)?;
-    make_room(config.limits.connections)?;
+    let run_as = RunAs::choose(&config.user, privileges::of(&Database::System))?;
+    privileges::make_room(config.limits.connections)?;
     state::prepare(&config.paths.state, &run_as)?;
     let uid_of = |user: &str, key: &'static str| {
         let found = Database::System.user_named(user).with_context(|| format!("looking up {key}"));
@@ -97,7 +99,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let sockets = Sockets::obtain(&config.paths.runtime, mailer, web)?;
     let credential = open::credential()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    run_as.enter()?;
+    run_as.enter(SetId::Ignored)?;
     // No thread before this line: capabilities and no_new_privs belong to threads.
     serve(arguments, &config, sockets, credential, &signals)
 }
@@ -238,40 +240,4 @@ fn block_signals() -> anyhow::Result<SigSet> {
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().for_each(|signal| signals.add(signal));
     signals.thread_block().context("blocking signals")?;
     Ok(signals)
-}
-
-/// Log lines with a priority that systemd understands; plain on a terminal.
-struct StderrLog;
-
-impl StderrLog {
-    fn install() {
-        // Fails only if a logger is installed already, and none is.
-        let _ = log::set_logger(&Self);
-        log::set_max_level(log::LevelFilter::Info);
-    }
-}
-
-impl log::Log for StderrLog {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        use std::io::IsTerminal;
-        use std::io::Write;
-        let priority = match record.level() {
-            log::Level::Error => 3,
-            log::Level::Warn => 4,
-            log::Level::Info => 6,
-            log::Level::Debug | log::Level::Trace => 7,
-        };
-        let mut stderr = std::io::stderr().lock();
-        let mark = if stderr.is_terminal() { String::new() } else { format!("<{priority}>") };
-        for line in record.args().to_string().lines() {
-            // A closed stderr is no reason to stop.
-            let _ = writeln!(stderr, "{mark}otpd: {line}");
-        }
-    }
-
-    fn flush(&self) {}
 }

@@ -15,6 +15,8 @@ use anyhow::bail;
 use nix::sys::stat::Mode;
 use nix::sys::stat::umask;
 use otpd_core::event::Reason;
+use otpd_daemon::privileges::RunAs;
+use otpd_daemon::privileges::SetId;
 use otpd_proto::frame::Inbox;
 use otpd_proto::offline::RESTORE;
 use zeroize::Zeroize;
@@ -33,7 +35,7 @@ use crate::names::Names;
 use crate::open;
 use crate::peer::Door;
 use crate::peer::Peer;
-use crate::privileges::RunAs;
+use crate::privileges;
 use crate::restore::Place;
 use crate::service::Service;
 use crate::settings::Settings;
@@ -63,12 +65,12 @@ pub fn serve(work: Work, config: &Path, root: Option<&Path>) -> anyhow::Result<(
     let credential = if root.is_none() { open::credential()? } else { None };
     let database = Arc::new(enter_root(root)?);
     let config = Config::read(config, true)?;
-    let run_as = RunAs::choose(&config.user, &database)?;
+    let run_as = RunAs::choose(&config.user, privileges::of(&database))?;
     if work == Work::Restore {
         state::prepare(&config.paths.state, &run_as)?;
     }
     umask(Mode::from_bits_truncate(0o077));
-    run_as.enter()?;
+    run_as.enter(SetId::Ignored)?;
     // No thread before this line: capabilities and no_new_privs belong to threads.
     state::check(&config.paths.state)?;
     let lock = state::lock(&config.paths.state).map_err(|held| {

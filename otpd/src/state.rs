@@ -13,8 +13,7 @@ use anyhow::Context;
 use anyhow::bail;
 use nix::fcntl::Flock;
 use nix::fcntl::FlockArg;
-
-use crate::privileges::RunAs;
+use otpd_daemon::privileges::RunAs;
 
 /// Makes the directory if root starts us and it is missing. Before privileges are dropped.
 ///

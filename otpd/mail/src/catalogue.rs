@@ -6,9 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use anyhow::bail;
+use otpd_daemon::trusted;
 use serde::Deserialize;
-
-use crate::trusted;
 
 /// The texts in one language. What each is for stands in the shipped `en.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

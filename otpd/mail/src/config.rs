@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::bail;
+use otpd_daemon::trusted;
 use serde::Deserialize;
 
 use crate::address::Address;
 use crate::address::is_domain;
-use crate::trusted;
 
 /// The whole file. What each key means stands in mail.toml(5).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

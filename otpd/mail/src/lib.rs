@@ -15,7 +15,5 @@ pub mod compose;
 pub mod config;
 pub mod deliver;
 pub mod mailer;
-pub mod privileges;
 pub mod setup;
-pub mod trusted;
 pub mod verdict;

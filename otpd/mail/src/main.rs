@@ -12,6 +12,10 @@ use anyhow::bail;
 use clap::Parser;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
+use otpd_daemon::StderrLog;
+use otpd_daemon::privileges::RunAs;
+use otpd_daemon::privileges::SetId;
+use otpd_daemon::privileges::of_system;
 use otpd_mail::catalogue::Catalogues;
 use otpd_mail::catalogue::DIRECTORY;
 use otpd_mail::config::Config;
@@ -20,8 +24,6 @@ use otpd_mail::config::TransportKey;
 use otpd_mail::mailer::Mailer;
 use otpd_mail::mailer::Ready;
 use otpd_mail::mailer::WORKERS;
-use otpd_mail::privileges::RunAs;
-use otpd_mail::privileges::SetId;
 use otpd_mail::setup::Setup;
 use otpd_mail::setup::credentials;
 
@@ -39,7 +41,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    StderrLog::install();
+    StderrLog::install("otpd-mail");
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -54,7 +56,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // While still root: the password may be root's alone.
     let setup = Setup::resolve(&config, &arguments.config, credentials().as_deref(), None)?;
     if arguments.check_config {
-        RunAs::named(&config.user)?;
+        RunAs::named(&config.user, of_system)?;
         catalogues()?;
         log::info!(
             "{}: no errors; mails leave by: {}",
@@ -65,7 +67,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let signals = block_signals()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    RunAs::choose(&config.user)?.enter(set_id(&config))?;
+    RunAs::choose(&config.user, of_system)?.enter(set_id(&config))?;
     // No thread before this line: capabilities and no_new_privs belong to threads.
     let ready = Ready { setup, catalogues: catalogues()? };
     log::info!("ready; mails leave by: {}", ready.setup.transport.in_words());
@@ -132,42 +134,3 @@ fn block_signals() -> anyhow::Result<SigSet> {
 
 /// What is under way when it is time to stop.
 const PATIENCE: Duration = Duration::from_millis(1500);
-
-/// Log lines with a priority that systemd understands; plain on a terminal.
-struct StderrLog;
-
-impl StderrLog {
-    fn install() {
-        // Fails only if a logger is installed already, and none is.
-        let _ = log::set_logger(&Self);
-        log::set_max_level(log::LevelFilter::Info);
-    }
-}
-
-impl log::Log for StderrLog {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target().starts_with("otpd_mail")
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        use std::io::IsTerminal;
-        use std::io::Write;
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let priority = match record.level() {
-            log::Level::Error => 3,
-            log::Level::Warn => 4,
-            log::Level::Info => 6,
-            log::Level::Debug | log::Level::Trace => 7,
-        };
-        let mut stderr = std::io::stderr().lock();
-        let mark = if stderr.is_terminal() { String::new() } else { format!("<{priority}>") };
-        for line in record.args().to_string().lines() {
-            // A closed stderr is no reason to stop.
-            let _ = writeln!(stderr, "{mark}otpd-mail: {line}");
-        }
-    }
-
-    fn flush(&self) {}
-}

@@ -9,6 +9,7 @@ use lettre::transport::smtp::client::Certificate;
 use lettre::transport::smtp::client::CertificateStore;
 use lettre::transport::smtp::client::TlsParameters;
 use lettre::transport::smtp::extension::ClientId;
+use otpd_daemon::trusted;
 use otpd_proto::Secret;
 use zeroize::Zeroizing;
 
@@ -23,7 +24,6 @@ use crate::deliver::Login;
 use crate::deliver::Sendmail;
 use crate::deliver::Smtp;
 use crate::deliver::Transport;
-use crate::trusted;
 
 /// Everything that a mail needs on its way out, but the languages.
 #[derive(Debug)]

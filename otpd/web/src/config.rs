@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::bail;
+use otpd_daemon::trusted;
 use serde::Deserialize;
 
 use crate::listen::Door;
 use crate::proxies::Proxies;
 use crate::sites::Sites;
-use crate::trusted;
 
 /// The whole file. What each key means stands in web.toml(5).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

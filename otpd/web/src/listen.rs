@@ -11,8 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::bail;
-
-use crate::privileges::RunAs;
+use otpd_daemon::privileges::RunAs;
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use otpd_daemon::StderrLog;
+use otpd_daemon::privileges::RunAs;
+use otpd_daemon::privileges::SetId;
+use otpd_daemon::privileges::of_system;
 use otpd_web::app::App;
 use otpd_web::clock;
 use otpd_web::config::Config;
 use otpd_web::config::DEFAULT_PATH;
 use otpd_web::listen::Listener;
-use otpd_web::log::StderrLog;
-use otpd_web::privileges::RunAs;
 use otpd_web::sandbox;
 use otpd_web::server::Server;
 use otpd_web::shelf::Slots;
@@ -39,7 +41,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    StderrLog::install();
+    StderrLog::install("otpd-web");
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,20 +58,20 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // While still root: the key may be root's alone.
     let pair = given.then(|| Pair::read(&config.tls)).transpose()?;
     if arguments.check_config {
-        RunAs::named(&config.user)?;
+        RunAs::named(&config.user, of_system)?;
         pair.map(Certificate::new).transpose()?;
         log::info!("{}: no errors", arguments.config.display());
         return Ok(());
     }
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    let run_as = RunAs::choose(&config.user)?;
+    let run_as = RunAs::choose(&config.user, of_system)?;
     let encrypts = config.tls.loopback || doors.iter().any(|door| !door.is_local());
     if encrypts && !given {
         otpd_web::state::prepare(&config.state, &run_as)?;
     }
     let listeners: Vec<Listener> =
         doors.iter().map(|door| door.open(&run_as)).collect::<anyhow::Result<_>>()?;
-    run_as.enter()?;
+    run_as.enter(SetId::Ignored)?;
     let box_name = box_name()?;
     let certificate = match (pair, encrypts) {
         (Some(pair), _) => Some(pair),

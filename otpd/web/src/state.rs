@@ -5,8 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use anyhow::Context;
-
-use crate::privileges::RunAs;
+use otpd_daemon::privileges::RunAs;
 
 /// Makes it if it is missing. Before privileges are dropped.
 ///

@@ -11,6 +11,7 @@ use std::sync::RwLock;
 
 use anyhow::Context;
 use anyhow::bail;
+use otpd_daemon::trusted;
 use rcgen::CertificateParams;
 use rcgen::KeyPair;
 use rustls::ServerConfig;
@@ -22,7 +23,6 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::config::TlsSection;
-use crate::trusted;
 
 /// The certificate in use, which a reload replaces.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Reading the files that decide whom this box listens to: root's, and nobody else's to write.
+//! Reading the files that decide what a daemon does: root's, and nobody else's to write.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_file_that_others_may_write_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("web.toml");
+        let path = directory.path().join("some.toml");
         std::fs::write(&path, "x").unwrap();
         chmod(&path, 0o640);
         assert_eq!(read(&path).unwrap(), "x");
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_file_of_the_largest_size_is_read_and_a_larger_one_not() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("web.toml");
+        let path = directory.path().join("some.toml");
         for (length, taken) in [(LARGEST, true), (LARGEST + 1, false)] {
             std::fs::write(&path, "#".repeat(usize::try_from(length).unwrap())).unwrap();
             assert_eq!(read(&path).is_ok(), taken, "{length}");

@@ -10,8 +10,10 @@ use nix::unistd::User;
 /// The user to run as. Never root.
 #[derive(Debug, Clone)]
 pub struct RunAs {
-    uid: Uid,
-    gid: Gid,
+    /// Its number.
+    pub uid: Uid,
+    /// Its group.
+    pub gid: Gid,
 }
 
 /// What programs that this process starts may gain.
@@ -29,34 +31,34 @@ impl RunAs {
     ///
     /// # Errors
     /// There is no such user, or it is root by another name.
-    pub fn choose(user: &str) -> anyhow::Result<Self> {
+    pub fn choose(user: &str, look_up: impl LookUp) -> anyhow::Result<Self> {
         let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-        if uid.is_root() { Self::named(user) } else { Ok(Self { uid, gid }) }
+        if uid.is_root() { Self::named(user, look_up) } else { Ok(Self { uid, gid }) }
     }
 
     /// The user of this name.
     ///
     /// # Errors
     /// There is no such user, or it is root by another name.
-    pub fn named(user: &str) -> anyhow::Result<Self> {
-        let found = User::from_name(user)
-            .with_context(|| format!("looking up the user {user:?} of the configuration"))?;
-        let Some(found) = found else {
+    pub fn named(user: &str, look_up: impl LookUp) -> anyhow::Result<Self> {
+        let found =
+            look_up(user).with_context(|| format!("looking up the user {user:?} of the configuration"))?;
+        let Some((uid, gid)) = found else {
             bail!(
                 "there is no user {user:?} to run as; make one (useradd --system --no-create-home --shell \
                  /usr/sbin/nologin {user}) or name another in the configuration (user = ...)"
             )
         };
-        if found.uid.is_root() {
+        if uid.is_root() {
             bail!(
-                "the configured user {user:?} is root; otpd-mail does not run as root, name another (user = ...)"
+                "the configured user {user:?} is root; this does not run as root, name another (user = ...)"
             );
         }
-        Ok(Self { uid: found.uid, gid: found.gid })
+        Ok(Self { uid, gid })
     }
 
-    /// Becomes that user, with no other group, no capability, and no core dump or debugger that could show the password
-    /// or a code.
+    /// Becomes that user, with no other group, no capability, and no core dump or debugger that could show a key,
+    /// a password or a code.
     ///
     /// # Errors
     /// Any step failed, or root is still within reach: then nothing may run.
@@ -80,14 +82,27 @@ impl RunAs {
     }
 }
 
+/// Finds a user's number and group.
+pub trait LookUp: FnOnce(&str) -> anyhow::Result<Option<(Uid, Gid)>> {}
+
+impl<F: FnOnce(&str) -> anyhow::Result<Option<(Uid, Gid)>>> LookUp for F {}
+
+/// As the system has the user now.
+///
+/// # Errors
+/// The system's database cannot be asked.
+pub fn of_system(user: &str) -> anyhow::Result<Option<(Uid, Gid)>> {
+    Ok(User::from_name(user)?.map(|found| (found.uid, found.gid)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn root_and_users_that_are_not_there_are_refused() {
-        assert!(RunAs::named("root").unwrap_err().to_string().contains("is root"));
-        assert!(RunAs::named("no-such-user-here").unwrap_err().to_string().contains("useradd"));
-        assert!(RunAs::named("nobody").is_ok());
+        assert!(RunAs::named("root", of_system).unwrap_err().to_string().contains("is root"));
+        assert!(RunAs::named("no-such-user-here", of_system).unwrap_err().to_string().contains("useradd"));
+        assert!(RunAs::named("nobody", of_system).is_ok());
     }
 }

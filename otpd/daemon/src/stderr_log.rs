@@ -1,20 +1,23 @@
 //! Log lines with a priority that systemd understands; plain on a terminal.
 
-/// Writes to stderr.
-pub struct StderrLog;
+/// Writes what this project's crates say to stderr.
+pub struct StderrLog {
+    /// The program's name, in front of each line.
+    program: &'static str,
+}
 
 impl StderrLog {
-    /// From now on.
-    pub fn install() {
+    /// From now on. Other crates are not heard: a library's words are for nobody here.
+    pub fn install(program: &'static str) {
         // Fails only if a logger is installed already, and none is.
-        let _ = log::set_logger(&Self);
+        let _ = log::set_boxed_logger(Box::new(Self { program }));
         log::set_max_level(log::LevelFilter::Info);
     }
 }
 
 impl log::Log for StderrLog {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target().starts_with("otpd_web")
+        metadata.target().starts_with("otpd")
     }
 
     fn log(&self, record: &log::Record<'_>) {
@@ -33,7 +36,7 @@ impl log::Log for StderrLog {
         let mark = if stderr.is_terminal() { String::new() } else { format!("<{priority}>") };
         for line in record.args().to_string().lines() {
             // A closed stderr is no reason to stop.
-            let _ = writeln!(stderr, "{mark}otpd-web: {line}");
+            let _ = writeln!(stderr, "{mark}{}: {line}", self.program);
         }
     }
 
