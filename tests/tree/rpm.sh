@@ -45,12 +45,12 @@ upgraded() {
         expect 'issuer = "attic"' tree_in grep ^issuer /etc/otpd/otpd.toml && guards_logins
 }
 
-not_while_needed() { ! tree_in rpm -e otpd-web pam_otp && tree_in rpm -q pam_otp && guards_logins; }
+not_while_needed() { tree_in rpm -e otpd-web && ! tree_in rpm -e pam_otp && tree_in rpm -q pam_otp && guards_logins; }
 
 removed() {
     local said
     tree_in sed -i '/pam_otp/d' /etc/pam.d/sshd
-    said=$(tree_in rpm -e otpd-web pam_otp otpd-selinux otpd 2>&1) || { echo "$said"; return 1; }
+    said=$(tree_in rpm -e pam_otp otpd-selinux otpd 2>&1) || { echo "$said"; return 1; }
     grep -q '/var/lib/otpd stays' <<<"$said" && tree_in test -s /var/lib/otpd/registry.db &&
         ! tree_in sh -c 'pidof otpd || ls /run/otpd/*.sock' && login accepted bob
 }
