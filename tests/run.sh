@@ -177,7 +177,7 @@ check "the units are shut in: at most 1.5, a login on the web 1.7" shut_in
 check "packages have the version of the workspace" one_version
 
 # The suites wait more than they compute: meanwhile, what the quickstart builds. If it fails, the quickstart says why.
-nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpctl -p pam_otp >/dev/null 2>&1 &
+nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p otpctl -p pam_otp >/dev/null 2>&1 &
 release=$!
 
 suite "workspace" cargo test --quiet --locked --workspace --features otpd-tests/root --no-fail-fast
