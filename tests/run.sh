@@ -88,6 +88,9 @@ unpack vsftpd || exit 1
 # Installing a mail server would make it that of this machine.
 export OTPD_TESTS_EXIM="$target/exim4-daemon-light/usr/sbin/exim4"
 unpack exim4-daemon-light || exit 1
+# A screen locker, set-uid root as a package; unpacked, it runs as its user, as most do.
+export OTPD_TESTS_VLOCK="$target/vlock/usr/sbin/vlock-main"
+unpack vlock || exit 1
 # Neither do these serve anybody but the tests.
 export OTPD_TESTS_NGINX="$target/nginx/usr/sbin/nginx"
 unpack nginx || exit 1

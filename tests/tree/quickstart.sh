@@ -9,7 +9,7 @@ quickstart() {
         status=$?
         left=$(find /var/tmp /run /tmp -name "*otpd*"; find /home/alice/otpd ! -user alice
             find /usr/sbin -name policy-rc.d
-            grep -lx "otpd\|otpd-mail\|otpd-login\|otpd-web\|perl\|sshd" /proc/[0-9]*/comm)
+            grep -lx "otpd\|otpd-mail\|otpd-login\|exe\|otpd-web\|perl\|sshd" /proc/[0-9]*/comm)
         [ -z "$left" ] || { echo "left behind: $left"; exit 3; }
         exit "$status"' 2>&1
 }
