@@ -103,6 +103,8 @@ fn open_socket(path: &Path, run_as: &RunAs) -> anyhow::Result<Listener> {
             .mode(0o755)
             .create(directory)
             .with_context(|| format!("making the directory of {name}"))?;
+        // By the umask of the process nobody else came in, the proxy neither.
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).context("chmod")?;
         own(directory)?;
     }
     match std::fs::symlink_metadata(path) {
