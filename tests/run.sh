@@ -88,6 +88,9 @@ unpack vsftpd || exit 1
 # Installing a mail server would make it that of this machine.
 export OTPD_TESTS_EXIM="$target/exim4-daemon-light/usr/sbin/exim4"
 unpack exim4-daemon-light || exit 1
+# A screen locker, set-uid root as a package; unpacked, it runs as its user, as most do.
+export OTPD_TESTS_VLOCK="$target/vlock/usr/sbin/vlock-main"
+unpack vlock || exit 1
 # Neither do these serve anybody but the tests.
 export OTPD_TESTS_NGINX="$target/nginx/usr/sbin/nginx"
 unpack nginx || exit 1
@@ -177,7 +180,7 @@ check "the units are shut in: at most 1.5, a login on the web 1.7" shut_in
 check "packages have the version of the workspace" one_version
 
 # The suites wait more than they compute: meanwhile, what the quickstart builds. If it fails, the quickstart says why.
-nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpctl -p pam_otp >/dev/null 2>&1 &
+nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p otpctl -p pam_otp >/dev/null 2>&1 &
 release=$!
 
 suite "workspace" cargo test --quiet --locked --workspace --features otpd-tests/root --no-fail-fast

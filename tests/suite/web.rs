@@ -6,6 +6,7 @@ mod admin;
 #[path = "web/api.rs"]
 mod api;
 #[path = "web/browser.rs"]
+#[allow(dead_code, reason = "also of the suite of other software, which needs more of it")]
 mod browser;
 #[path = "web/chromium.rs"]
 mod chromium;

@@ -27,10 +27,13 @@ installed_and_silent() {
 complete() {
     tree_in sh -ec '
         test -f /usr/lib/*-linux-gnu/security/pam_otp.so
-        for page in 8/otpd 5/otpd.toml 8/otpd-mail 5/mail.toml 8/otpd-login 1/otpctl 8/pam_otp; do
+        for page in 8/otpd 5/otpd.toml 8/otpd-mail 5/mail.toml 8/otpd-login 8/otpd-web 5/web.toml 1/otpctl 8/pam_otp; do
             man --warnings "${page%/*}" "${page#*/}" >/dev/null
         done
         test -s /usr/share/bash-completion/completions/otpctl
+        for example in nginx/example.conf nginx/otpd-http.conf caddy/Caddyfile; do
+            test -s "/usr/share/doc/otpd-web/examples/$example"
+        done
         zcat -f /usr/share/doc/otpd/crates.txt* | grep -q "^rusqlite "
         zcat -f /usr/share/doc/libpam-otpd/crates.txt* | grep -q "^pam-bindings "'
 }

@@ -25,7 +25,8 @@ put() { tree_in sh -ec 'rpm --nodeps "$@" /root/rpms/*.rpm' sh "$@"; }
 
 ready_as_otpd() {
     expect active tree_in systemctl is-active otpd && expect otpd tree_in stat -c %U "/proc/$(property MainPID)" &&
-        expect enabled tree_in systemctl is-enabled otpd.socket && tree_in otpctl status
+        expect enabled tree_in systemctl is-enabled otpd.socket && tree_in otpctl status &&
+        tree_in ls /usr/share/doc/otpd-web/examples/nginx/otpd-http.conf /usr/share/doc/otpd-web/examples/caddy/Caddyfile
 }
 
 guard_sshd() {

@@ -21,6 +21,7 @@ pub fn prepare(directory: &Path, mode: u32, run_as: &RunAs) -> anyhow::Result<()
     }
     let name = directory.display();
     DirBuilder::new().mode(mode).create(directory).with_context(|| format!("making {name}"))?;
+    // The umask of the process left less of it.
     fs::set_permissions(directory, Permissions::from_mode(mode)).with_context(|| format!("chmod {name}"))?;
     if nix::unistd::geteuid().is_root() {
         nix::unistd::chown(directory, Some(run_as.uid), Some(run_as.gid))
