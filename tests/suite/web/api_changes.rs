@@ -171,4 +171,7 @@ fn whoever_asks_too_often_is_told_to_wait() {
     let refused = refused.expect("nine calls are more than two a minute");
     assert_eq!((&refused["status"], &refused["reason"]), (&429.into(), &"too_many_calls".into()));
     assert!(refused["detail"].as_str().unwrap().contains("Wait a minute"), "{refused}");
+    let page = api.browser.go("/account");
+    assert_eq!(page.status, 429, "the pages say the same");
+    page.says("Wait a minute");
 }
