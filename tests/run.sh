@@ -58,8 +58,8 @@ command -v cargo >/dev/null || { echo "tests/run.sh: the Rust toolchain is missi
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 mkdir -p "$target"
 export OTPD_TESTS_PYTHON="$target/python/bin/python3"
-if ! "$OTPD_TESTS_PYTHON" -c 'import aiosmtpd, asyncssh, varlink' 2>/dev/null; then
-    /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'aiosmtpd==1.4.*' 'asyncssh==2.*' 'varlink==31.*' || exit 1
+if ! "$OTPD_TESTS_PYTHON" -c 'import aiosmtpd, asyncssh, schemathesis, varlink' 2>/dev/null; then
+    /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'aiosmtpd==1.4.*' 'asyncssh==2.*' 'schemathesis==4.*' 'varlink==31.*' || exit 1
 fi
 
 # Drives Chromium, and looks at what it shows.
