@@ -1,5 +1,6 @@
 //! Connections: accepted, bounded in number and time, each served by hyper, ended gracefully.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::body::Incoming;
+use hyper::header;
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -133,8 +136,17 @@ impl Server {
         let router = self.router.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            // It may have come with a length as well, and whoever stands before us may have gone by that: what follows
+            // could be somebody's body to them and a request to us (RFC 9112, section 6.1).
+            let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
             let mut router = router.clone();
-            async move { router.call(request).await }
+            async move {
+                let mut response = router.call(request).await?;
+                if is_last {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
