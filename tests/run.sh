@@ -98,7 +98,7 @@ unpack caddy || exit 1
 
 passed=0 failed=0 failures=()
 out=$(mktemp) release=''
-trap 'rm -f "$out"; [ -z "$release" ] || kill "$release" 2>/dev/null' EXIT
+trap 'rm -f "$out"; [ -z "$release" ] || kill "$release" $(pgrep -P "$release") 2>/dev/null' EXIT
 
 # check NAME COMMAND...: one test of its own.
 check() {
