@@ -66,13 +66,9 @@ pub(super) fn for_service(site: &Site, service: &str) -> Result<Plan, Failure> {
 /// This system has no pam-auth-update, or it would not.
 pub(super) fn for_everything(site: &Site) -> Result<Plan, Failure> {
     if !profile::is_there()
-        && let Some(authselect) = Authselect::of_this_machine()
+        && let Some(selected) = Authselect::of_this_machine()
     {
-        return Err(Failure::new(
-            Exit::Refused,
-            "authselect",
-            format!("nothing was changed: {}", by_authselect(&authselect)),
-        ));
+        return Err(by_authselect(&selected, "nothing was changed:"));
     }
     if !profile::is_there() {
         let say = "--all is Debian's pam-auth-update with otpd's profile, and one of them is not here. Name the services instead";
@@ -89,23 +85,23 @@ pub(super) fn for_everything(site: &Site) -> Result<Plan, Failure> {
 /// The file is authselect's.
 fn refuse_authselects(file: &Path) -> Result<(), Failure> {
     let Some(target) = authselect::owned(file) else { return Ok(()) };
-    let how = Authselect::of_this_machine().map(|selected| by_authselect(&selected)).unwrap_or_default();
-    let say = format!(
-        "nothing was changed: {} is {}, which authselect writes. {how}",
-        file.display(),
-        target.display()
-    );
-    Err(Failure::new(Exit::Refused, "authselect", say))
+    let say =
+        format!("nothing was changed: {} is {}, which authselect writes;", file.display(), target.display());
+    Err(match Authselect::of_this_machine() {
+        Some(selected) => by_authselect(&selected, &say),
+        None => Failure::new(Exit::Refused, "authselect", format!("{say} see authselect(8)")),
+    })
 }
 
-fn by_authselect(selected: &Authselect) -> String {
-    let commands: String =
-        selected.commands_to_enable().iter().map(|command| format!("\n    {command}")).collect();
-    format!(
-        "what every service includes is authselect's here, and nothing takes that back by itself. Either name services \
-         with files of their own, as sshd and login, or stay logged in as root and run:{commands}\nTo take it back: {}",
+fn by_authselect(selected: &Authselect, say: &str) -> Failure {
+    let say = format!(
+        "{say} what every service includes is authselect's here, and nothing takes that back by itself. Either name \
+         services with files of their own, as sshd and login, or stay logged in as root and run what follows. To end it \
+         again: {}",
         Authselect::command_to_disable()
-    )
+    );
+    let commands = selected.commands_to_enable();
+    Failure { commands, ..Failure::new(Exit::Refused, "authselect", say) }
 }
 
 /// What becomes of the services once common-auth says `after`: none is asked for a second code by a line of its own, and

@@ -94,7 +94,7 @@ fn fill(directory: &Path) {
     for at in 2..6 {
         registry.change(&who(1002, "carol"), move |_, journal| journal.record(event("carol", at))).unwrap();
     }
-    assert!(registry.prune(UnixTime(3), 100).is_ok());
+    assert!(registry.prune(UnixTime(3), 100, event("x", 1)).is_ok());
 }
 
 /// Everything that a registry is, as SQL that makes it.
@@ -151,7 +151,7 @@ fn every_schema_has_a_sample_and_none_has_changed_since() {
     let mut seen = BTreeSet::new();
     for (name, sample) in released() {
         let sample = made_of(&sample, &place.path().join(&name));
-        let mut made = Connection::open_in_memory().unwrap();
+        let made = Connection::open_in_memory().unwrap();
         for step in MIGRATIONS.iter().take(usize::try_from(version(&sample)).unwrap()) {
             made.execute_batch(step).unwrap();
         }
