@@ -144,7 +144,7 @@ fn what_authselect_writes_is_not_edited_and_the_commands_that_are_told_do_it() {
     let bed = fedora();
     let phone = bed.bind("alice", "phone");
     let before = written(&bed, "postlogin");
-    refused(&otpctl(&bed, &["pam", "enable", "postlogin"]), "nothing was changed");
+    refused(&otpctl(&bed, &["pam", "enable", "postlogin"]), "which authselect writes");
     refused(&otpctl(&bed, &["pam", "enable", "system-auth"]), "which authselect writes");
     let all = otpctl(&bed, &["pam", "enable", "--all"]);
     refused(&all, "authselect select custom/otpd with-motto with-otpd");

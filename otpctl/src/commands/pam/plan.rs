@@ -46,10 +46,10 @@ pub(super) fn for_service(site: &Site, service: &str) -> Result<Plan, Failure> {
     }
     let (_, before) =
         site.stacks.read(&name).ok_or_else(|| no_place(format!("there is no stack {name} in /etc/pam.d")))?;
-    let keys_let_in = site.is_sshd(&name);
-    let after = edit::guarded(&site.stacks, &site.modules, &name, keys_let_in).map_err(no_place)?;
     let own = site.stacks.own_file(&name);
     refuse_authselects(&own)?;
+    let keys_let_in = site.is_sshd(&name);
+    let after = edit::guarded(&site.stacks, &site.modules, &name, keys_let_in).map_err(no_place)?;
     let site = site.with(site.stacks.imagine(&own, &after));
     Ok(Plan {
         files: changed(own, before, after)?.into_iter().collect(),
