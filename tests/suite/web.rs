@@ -9,6 +9,8 @@ mod api;
 mod browser;
 #[path = "web/chromium.rs"]
 mod chromium;
+#[path = "web/forms.rs"]
+mod forms;
 #[path = "web/guard.rs"]
 mod guard;
 #[path = "web/network.rs"]
