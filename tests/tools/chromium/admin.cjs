@@ -15,10 +15,10 @@ async function accounts(page) {
   await both(page, "admin-accounts-next");
   await page.getByRole("link", { name: "Previous" }).click();
   await page.getByLabel("Name begins with").fill("bo");
-  await page.getByLabel("State").selectOption("locked");
+  await page.getByLabel("State").selectOption("protected");
   await page.getByRole("button", { name: "Show" }).click();
   await page.getByRole("link", { name: "bob" }).waitFor();
-  await both(page, "admin-accounts-locked");
+  await both(page, "admin-accounts-found");
   await page.getByLabel("Name begins with").fill("nobody");
   await page.getByRole("button", { name: "Show" }).click();
   await both(page, "admin-accounts-none");

@@ -7,7 +7,7 @@ const title = (page, name) => page.getByRole("heading", { level: 1, name });
 
 async function confirmEmail(page) {
   await title(page, "Confirm the address").waitFor();
-  await page.getByLabel("Code from the mail").fill(await mailed("secure email"));
+  await page.getByLabel("Code from the mail").fill(await mailed("Confirm this address"));
   await page.keyboard.press("Enter");
 }
 
@@ -57,6 +57,7 @@ async function secondEmail(page, key) {
   await page.getByRole("alert").waitFor();
   expect((await page.getByLabel("Address").inputValue()).startsWith("a-rather"), "the address is kept");
   expect((await page.getByLabel("Code from your app").inputValue()) === "", "the code is not");
+  expect(await page.getByLabel("Code from your app").evaluate((it) => it === document.activeElement), "the code is to be typed again");
   await look(page, "add-email-wrong-code");
   await page.getByLabel("Code from your app").fill(code(key, 0));
   await page.keyboard.press("Enter");
