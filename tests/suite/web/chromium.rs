@@ -48,7 +48,8 @@ fn an_administrator_with_a_browser_sees_everybody_and_helps() {
     let groups = fs::read_to_string(&path).unwrap();
     let groups = groups.replace("otpadmin:x:60998:", "otpadmin:x:60998:carol");
     let groups = groups.replace("users:x:100:", "users:x:100:alice,bob,dave");
-    fs::write(&path, format!("{groups}staff:x:50:alice,bob,erin,somebody.with-a-very-long-name.42\n")).unwrap();
+    fs::write(&path, format!("{groups}staff:x:50:alice,bob,erin,somebody.with-a-very-long-name.42\n"))
+        .unwrap();
     for number in 10..112 {
         let user = format!("member{number}");
         site.bed.user(&user);
@@ -77,7 +78,7 @@ fn flow(site: &Site, name: &str, given: &Value, server: Option<&SmtpServer>) {
     let mut given = given.clone();
     given["origin"] = format!("http://127.0.0.1:{}", site.port).into();
     given["password"] = PASSWORD.into();
-    given["pictures"] = std::env::var("OTPD_TESTS_PICTURES").ok().into();
+    given["pictures"] = std::env::var_os("OTPD_TESTS_PICTURES").map(|path| path.into_string().unwrap()).into();
     let mut browser = Command::new("node")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tools/chromium/{name}.cjs")))
         .arg(given.to_string())

@@ -106,7 +106,8 @@ async function bindAnother(page) {
   await page.getByText("The device is bound").waitFor();
   await both(page, "account-rebound");
   await page.getByRole("link", { name: "Remove Phone" }).click();
-  await both(page, "remove-device-recovered");
+  await both(page, "remove-lost-device");
+  await page.getByLabel("Code from your app").fill(code(key, 0));
   await page.getByRole("button", { name: "Remove" }).click();
   await page.getByText("The device is removed.").waitFor();
   return key;
@@ -116,7 +117,7 @@ async function otherBrowsers(browser, page, key) {
   const agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
   const other = await opened(browser, { userAgent: agent, viewport: phone, hasTouch: true, isMobile: true });
   await signIn(other.page);
-  await other.page.getByLabel("Code from your app").fill(code(key, 0));
+  await other.page.getByLabel("Code from your app").fill(code(key, 1));
   await other.page.keyboard.press("Enter");
   await other.page.getByText("You signed in with A phone").waitFor();
   await page.goto(`${origin}/account`);
