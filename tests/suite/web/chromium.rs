@@ -78,7 +78,8 @@ fn flow(site: &Site, name: &str, given: &Value, server: Option<&SmtpServer>) {
     let mut given = given.clone();
     given["origin"] = format!("http://127.0.0.1:{}", site.port).into();
     given["password"] = PASSWORD.into();
-    given["pictures"] = std::env::var_os("OTPD_TESTS_PICTURES").map(|path| path.into_string().unwrap()).into();
+    given["pictures"] =
+        std::env::var_os("OTPD_TESTS_PICTURES").map(|path| path.into_string().unwrap()).into();
     let mut browser = Command::new("node")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tools/chromium/{name}.cjs")))
         .arg(given.to_string())
