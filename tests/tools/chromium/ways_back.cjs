@@ -154,23 +154,6 @@ async function unlock(browser, page) {
   await other.context.close();
   await page.getByRole("link", { name: "Unlock" }).click();
   await both(page, "unlock");
-  await page.getByRole("button", { name: "Unlock" }).click();
-  await page.getByText("Wrong codes are forgotten.").waitFor();
-}
-
-async function resync(page, key) {
-  await page.getByRole("link", { name: "Set right: A phone" }).click();
-  await both(page, "resync-device");
-  await page.getByLabel("First code").fill("000000");
-  await page.getByLabel("The code after that").fill("111111");
-  await page.keyboard.press("Enter");
-  await page.getByRole("alert").waitFor();
-  expect((await page.getByLabel("First code").inputValue()) === "", "no code is shown again");
-  await look(page, "resync-device-wrong");
-  await page.getByLabel("First code").fill(code(key, 4));
-  await page.getByLabel("The code after that").fill(code(key, 5));
-  await page.keyboard.press("Enter");
-  await page.getByText("The device is set right").waitFor();
 }
 
 run(async (browser) => {
@@ -183,7 +166,4 @@ run(async (browser) => {
   const key = await bindAnother(page);
   await otherBrowsers(browser, page, key);
   await unlock(browser, page);
-  await resync(page, key);
-  await page.goto(`${origin}/account/rename-device?id=1`);
-  await look(page, "not-there-any-more");
 });
