@@ -117,7 +117,8 @@ fn a_form_of_another_window_finds_out_what_changed_meanwhile() {
     browser.go("/account/remove-device?id=2");
     browser.submit("/account/remove-device", &[("code", &token.code(1))]).says("The device is removed");
     window.submit("/account/rename-device", &[("value", "slate"), ("code", "000000")]);
-    window.page.says("That is not there any more").says("phone").hides("tablet");
+    window.page.says("That is not there any more").says("phone");
+    assert!(!window.page.body.contains("Rename tablet"), "it shows what is there now");
     assert!(!window.page.body.contains("note good"), "nothing was done");
     window.go("/account/replace-device?id=2").says("That is not there any more");
     assert_eq!(window.clone().go("/account/no-such-thing?id=2").status, 404);

@@ -333,7 +333,8 @@ async fn subject(app: &App, caller: &Caller, act: Act, status: &Status, id: &str
             devices.into_iter().find(|device| device.id.to_string() == id).map(|device| device.name)
         }
         Act::RemoveEmail => {
-            status.emails.iter().find(|email| email.id.to_string() == id).map(|email| email.address.clone())
+            let mut there = status.emails.iter().filter(|email| email.state != "removed");
+            there.find(|email| email.id.to_string() == id).map(|email| email.address.clone())
         }
         Act::ConfirmEmail => {
             status.emails.iter().rfind(|email| email.state == "pending").map(|email| email.address.clone())
