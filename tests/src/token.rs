@@ -22,6 +22,12 @@ impl Token {
         Self { key: key.to_owned(), digits: 6, read: Arc::default() }
     }
 
+    /// Its key, in base32.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The same key with codes of another length.
     #[must_use]
     pub fn with_digits(self, digits: u8) -> Self {

@@ -16,6 +16,8 @@ mod browser;
 mod chromium;
 #[path = "web/document.rs"]
 mod document;
+#[path = "web/forms.rs"]
+mod forms;
 #[path = "web/guard.rs"]
 mod guard;
 #[path = "web/network.rs"]

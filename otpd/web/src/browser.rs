@@ -14,6 +14,7 @@ use crate::proxies;
 use crate::proxies::Proxies;
 use crate::texts::Language;
 use crate::token;
+use crate::unsent::Unsent;
 use crate::way::Way;
 
 /// The other end of a connection, put into each of its requests.
@@ -46,6 +47,8 @@ pub struct Browser {
     pub login: Option<Secret>,
     /// Where it goes once signed in.
     pub after: Option<Way>,
+    /// What it sent when its sign-in had ended.
+    pub unsent: Option<Unsent>,
     /// Its visit at a site.
     pub visit: Option<Secret>,
     /// What its ways from a site are marked with.
@@ -92,6 +95,7 @@ impl Browser {
             ticket: word(&parts.headers, cookies::TICKET),
             login: word(&parts.headers, cookies::LOGIN),
             after: cookies::find(&parts.headers, cookies::AFTER).and_then(|way| Way::read(&way)),
+            unsent: cookies::find(&parts.headers, cookies::UNSENT).and_then(|form| Unsent::read(&form)),
             visit: word(&parts.headers, cookies::VISIT),
             way: word(&parts.headers, cookies::WAY),
             form,

@@ -22,6 +22,8 @@ pub const AFTER: &str = "__Host-otpd-after";
 pub const VISIT: &str = "__Host-otpd-visit";
 /// At a site: what the marks of ways are made with.
 pub const WAY: &str = "__Host-otpd-way";
+/// A form that came too late.
+pub const UNSENT: &str = "__Host-otpd-unsent";
 /// The language that was chosen.
 pub const LANGUAGE: &str = "__Host-otpd-language";
 

@@ -38,4 +38,5 @@ pub mod state;
 pub mod texts;
 pub mod tls;
 pub mod token;
+pub mod unsent;
 pub mod way;

@@ -37,6 +37,7 @@ struct Page {
     devices: Vec<Device>,
     sign_ins: Vec<SignIn>,
     done: Option<&'static str>,
+    was_done: bool,
     said: Vec<Said>,
 }
 
@@ -67,6 +68,7 @@ pub(crate) async fn get(
         holder,
         sign_ins: sign_ins(&app, &caller).await?,
         done: done(&browser, &after.done),
+        was_done: !matches!(after.done.as_str(), "gone" | "expired" | "not_there"),
         said: super::said(browser.language, &said.unwrap_or_default()),
         status,
         devices,

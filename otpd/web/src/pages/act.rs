@@ -96,6 +96,12 @@ impl Act {
         )
     }
 
+    /// Where the one thing that it asks is a code: that is not shown again.
+    #[must_use]
+    pub fn asks_for_a_code(self) -> bool {
+        matches!(self, Self::ResyncDevice | Self::ConfirmEmail)
+    }
+
     /// Does it, and says where to go then.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use super::refusal;
 use super::show;
 use super::show_again;
 use super::sign_in::in_words;
+use super::trouble;
 use crate::app::App;
 use crate::browser::Browser;
 use crate::browser::SIGNED_OUT;
@@ -33,6 +34,7 @@ use crate::daemon::Trouble;
 use crate::daemon::to_the_end;
 use crate::sign_in;
 use crate::sign_in::Outcome;
+use crate::unsent::Unsent;
 
 #[derive(Template)]
 #[template(path = "change.html")]
@@ -78,12 +80,22 @@ pub(crate) struct Asked {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Posted {
+    user: String,
     id: String,
     on: String,
     value: String,
     second: Option<Secret>,
     password: Option<Secret>,
     code: Option<Secret>,
+}
+
+impl Posted {
+    /// What of it may be kept for later.
+    fn unsent(&self, act: Act) -> Unsent {
+        let value = if act.asks_for_a_code() { String::new() } else { self.value.clone() };
+        let (user, id, on) = (self.user.clone(), self.id.clone(), self.on.clone());
+        Unsent { act, user, id, on, value }
+    }
 }
 
 /// What is wrong with a form that comes back.
@@ -103,9 +115,17 @@ pub(crate) async fn get(
     let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
     let caller = browser.caller()?;
     let holder = app.daemon().who(&caller).await?;
-    let posted = Posted { id: asked.id, on: asked.on, ..Posted::default() };
+    let unsent = browser.unsent.as_ref();
+    let unsent = unsent.filter(|it| (it.act, &it.user, &it.id) == (act, &holder.user, &asked.id));
+    let value = unsent.map(|unsent| unsent.value.clone()).unwrap_or_default();
+    let posted = Posted { id: asked.id, on: asked.on, value, ..Posted::default() };
     let wrong = Wrong { error: None, ask_password: false, ask_code: false };
-    show(&page(&app, &browser, &caller, act, &holder, posted, wrong).await?)
+    let page = page(&app, &browser, &caller, act, &holder, posted, wrong).await;
+    let mut response = page.and_then(|page| show(&page)).or_else(not_there)?;
+    if unsent.is_some() {
+        cookies::forget(response.headers_mut(), cookies::UNSENT);
+    }
+    Ok(response)
 }
 
 /// POST /account/{act}
@@ -115,16 +135,34 @@ pub(crate) async fn post(
     Path(word): Path<String>,
     Form(posted): Form<Posted>,
 ) -> Result<Response, Trouble> {
-    to_the_end(prove_and_run(app, browser, word, posted)).await
+    let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
+    let unsent = posted.unsent(act);
+    match to_the_end(prove_and_run(app.clone(), browser.clone(), act, posted)).await {
+        Err(trouble) if trouble.is(SIGNED_OUT) => {
+            let mut response = trouble::page(&app, &browser, &trouble);
+            if let Some(cookie) = unsent.cookie() {
+                cookies::keep(response.headers_mut(), cookies::UNSENT, &cookie, KEPT);
+            }
+            Ok(response)
+        }
+        done => done.or_else(not_there),
+    }
+}
+
+/// For a change of what is gone: another window or another browser may have removed it.
+fn not_there(trouble: Trouble) -> Result<Response, Trouble> {
+    match trouble {
+        Trouble::NotFound => Ok(go("/account?done=not_there")),
+        other => Err(other),
+    }
 }
 
 async fn prove_and_run(
     app: App,
     mut browser: Browser,
-    word: String,
+    act: Act,
     mut posted: Posted,
 ) -> Result<Response, Trouble> {
-    let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
     let mut caller = browser.caller()?;
     let holder = app.daemon().who(&caller).await?;
     let renewed = match typed(posted.password.take()) {
@@ -141,7 +179,7 @@ async fn prove_and_run(
         caller.ticket = ticket.clone();
         browser.ticket = Some(ticket.clone());
     }
-    let done = changed(&app, &browser, &caller, act, &holder, posted).await;
+    let done = changed(&app, &browser, &caller, act, &holder, posted).await.or_else(not_there);
     with_ticket(done, renewed.as_ref())
 }
 
@@ -165,13 +203,22 @@ async fn changed(
         Err(trouble @ Trouble::Refused { .. }) if !trouble.is(SIGNED_OUT) => {
             let holder = app.daemon().who(caller).await?;
             let wrong = Wrong {
-                error: Some(refusal(browser.language, &trouble)),
+                error: Some(in_its_words(browser, act, &trouble)),
                 ask_password: trouble.is("password_needed"),
                 ask_code: trouble.is("code_needed"),
             };
             show_again(&page(app, browser, caller, act, &holder, posted, wrong).await?)
         }
         Err(trouble) => Err(trouble),
+    }
+}
+
+/// Why it is refused: a code from a mail or two codes are not to be repeated like one from an app.
+fn in_its_words(browser: &Browser, act: Act, trouble: &Trouble) -> String {
+    match act {
+        Act::ConfirmEmail if trouble.is("code_wrong") => browser.language.say("said.mailed_wrong").to_owned(),
+        Act::ResyncDevice if trouble.is("code_wrong") => browser.language.say("act.resync_wrong").to_owned(),
+        _ => refusal(browser.language, trouble),
     }
 }
 
@@ -260,7 +307,11 @@ async fn page(
         word: act.word(),
         words: Words::of(act, &f, &subject, &status),
         checks: if act == Act::TurnOn { checks(&f, &status) } else { Vec::new() },
-        value: if act == Act::RenameDevice && posted.value.is_empty() { subject } else { posted.value },
+        value: match act {
+            _ if act.asks_for_a_code() => String::new(),
+            Act::RenameDevice if posted.value.is_empty() => subject,
+            _ => posted.value,
+        },
         id: posted.id,
         on: !posted.on.is_empty(),
         ask_password: wrong.ask_password || !is_fresh(holder),
@@ -282,7 +333,8 @@ async fn subject(app: &App, caller: &Caller, act: Act, status: &Status, id: &str
             devices.into_iter().find(|device| device.id.to_string() == id).map(|device| device.name)
         }
         Act::RemoveEmail => {
-            status.emails.iter().find(|email| email.id.to_string() == id).map(|email| email.address.clone())
+            let mut there = status.emails.iter().filter(|email| email.state != "removed");
+            there.find(|email| email.id.to_string() == id).map(|email| email.address.clone())
         }
         Act::ConfirmEmail => {
             status.emails.iter().rfind(|email| email.state == "pending").map(|email| email.address.clone())
@@ -402,6 +454,9 @@ impl Words {
         }
     }
 }
+
+/// As long as a login may take.
+const KEPT: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// A field that was left empty was not given.
 pub(super) fn typed(field: Option<Secret>) -> Option<Secret> {

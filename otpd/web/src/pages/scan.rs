@@ -28,6 +28,7 @@ use crate::qr::Svg;
 #[template(path = "scan.html")]
 struct Page {
     f: Frame,
+    id: u32,
     name: String,
     uri: Secret,
     key: Secret,
@@ -47,6 +48,7 @@ struct Store {
 
 #[derive(Deserialize)]
 pub(crate) struct Posted {
+    device: Option<u32>,
     code: Secret,
 }
 
@@ -69,6 +71,12 @@ pub(crate) async fn post(
         _ => None,
     });
     let Some(device) = device.flatten() else { return Ok(draft::gone()) };
+    // Another window of this browser may have begun anew: the code is of a key that is not shown any more.
+    if posted.device.is_some_and(|shown| shown != device) {
+        let error = browser.language.say("scan.other_key").to_owned();
+        let page = page(&app, &browser, &user, Some(error));
+        return page.map_or_else(|| Ok(draft::gone()), |page| super::show_again(&page));
+    }
     let confirm = ConfirmParameters { user: None, device: device.to_string(), code: posted.code };
     let confirmed: Result<Confirmed, Trouble> =
         app.daemon().call_as(&caller, account::CONFIRM, confirm).await;
@@ -110,8 +118,9 @@ fn proven(app: &App, browser: &Browser, user: &str, confirmed: Confirmed) -> Str
 fn page(app: &App, browser: &Browser, user: &str, error: Option<String>) -> Option<Page> {
     let f = Frame::new(app, browser, Some(user));
     draft::look(app, browser, |draft| match draft {
-        Draft::Device { user: whose, name, key, uri, expires, replaces, .. } if whose == user => Some(Page {
+        Draft::Device { user: whose, id, name, key, uri, expires, replaces } if whose == user => Some(Page {
             f,
+            id: *id,
             name: name.clone(),
             svg: qr::svg(uri.expose_secret()),
             uri: uri.clone(),

@@ -113,7 +113,7 @@ pub(super) fn went_on(
             // Whoever was here before has no part in what follows.
             let form = new_word()?;
             app.greetings().put(&form, texts, clock::monotonic());
-            let mut response = go(&visit::after(browser));
+            let mut response = go(&visit::after(browser, user));
             signed_in(&mut response, &ticket, &form);
             Ok(response)
         }
@@ -192,8 +192,9 @@ pub(crate) async fn end(app: &App, browser: &Browser) -> Result<(), Trouble> {
 
 /// Has the browser forget it.
 pub(crate) fn forget(response: &mut Response) {
-    cookies::forget(response.headers_mut(), cookies::TICKET);
-    cookies::forget(response.headers_mut(), cookies::FORM);
+    for name in [cookies::TICKET, cookies::FORM, cookies::UNSENT] {
+        cookies::forget(response.headers_mut(), name);
+    }
 }
 
 /// Ends a login that was begun and is not gone on with.

@@ -19,6 +19,7 @@ use crate::cookies;
 use crate::daemon::Trouble;
 use crate::forward_auth;
 use crate::sites::Site;
+use crate::unsent::Unsent;
 use crate::way::Way;
 use crate::way::inside;
 
@@ -67,8 +68,10 @@ pub(crate) async fn get(
 }
 
 /// Where somebody goes on who has signed in.
-pub(super) fn after(browser: &Browser) -> String {
-    browser.after.as_ref().map_or_else(|| "/account".into(), path)
+pub(super) fn after(browser: &Browser, user: &str) -> String {
+    let unsent = browser.unsent.as_ref().filter(|unsent| unsent.user == user);
+    let way = browser.after.as_ref().map(path);
+    way.or_else(|| unsent.map(Unsent::path)).unwrap_or_else(|| "/account".into())
 }
 
 fn path(way: &Way) -> String {

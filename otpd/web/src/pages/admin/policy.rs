@@ -17,7 +17,6 @@ use crate::admin::Admin;
 use crate::app::App;
 use crate::daemon::Trouble;
 use crate::pages::Frame;
-use crate::pages::refusal;
 use crate::pages::show;
 
 #[derive(Template)]
@@ -56,7 +55,7 @@ pub(crate) async fn get(
         Ok(report) => (report, group, None),
         Err(trouble) if trouble.is("bad_parameters") => {
             let report = self::report(&app, &admin, PolicyReportParameters::default()).await?;
-            (report, None, Some(refusal(f.language, &trouble)))
+            (report, None, Some(f.put("policy.no_group", "group", &asked.group)))
         }
         Err(trouble) => return Err(trouble),
     };

@@ -1,68 +1,11 @@
-// A person with a real browser: protection is turned on by what the camera would see, used, and turned off again. Every
-// page on the way is looked at on a phone and on a desk, in light and dark: it must fit, have no fault that axe finds, and
-// nothing in the console. NODE_PATH has playwright-core and axe-core.
-// usage: node chromium.cjs ORIGIN USER PASSWORD [DIRECTORY for pictures]
+// Protection is turned on by what the camera would see, used, and turned off again.
 "use strict";
 
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
-const { chromium } = require("playwright-core");
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const [origin, user, password, pictures] = process.argv.slice(2);
-const faults = [];
-const views = [
-  { width: 1280, height: 900, colorScheme: "light" },
-  { width: 360, height: 740, colorScheme: "dark" },
-  { width: 360, height: 740, colorScheme: "light" },
-  { width: 1280, height: 900, colorScheme: "dark" },
-];
-
-function expect(condition, what) {
-  if (!condition) throw new Error(what);
-}
-
-// Looks at the page as it is now, from all sides.
-async function look(page, name) {
-  for (const [number, { width, height, colorScheme }] of views.entries()) {
-    await page.setViewportSize({ width, height });
-    await page.emulateMedia({ colorScheme });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    if (wide > 0) faults.push(`${name} at ${width}: ${wide} px too wide`);
-    if (number < 2) {
-      await page.evaluate(axe);
-      const found = await page.evaluate(() => axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-      for (const fault of found.violations) {
-        faults.push(`${name} at ${width} ${colorScheme}: ${fault.id}: ${fault.help}: ${fault.nodes.map((node) => node.html).join(" ")}`);
-      }
-    }
-    if (pictures) await page.screenshot({ path: path.join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-  }
-}
-
-function listen(page) {
-  page.on("console", (message) => {
-    // What the browser itself says of a status that the page meant.
-    const meant = /the server responded with a status of 4(01|22)/.test(message.text());
-    if (message.type() === "error" && !meant) faults.push(`console: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => faults.push(`script: ${error}`));
-  page.on("requestfailed", (request) => faults.push(`request: ${request.url()}: ${request.failure().errorText}`));
-}
-
-function code(key, steps) {
-  const at = Math.floor(Date.now() / 1000) + 30 * steps;
-  return execFileSync("oathtool", ["--totp", "--base32", `--now=@${at}`, key]).toString().trim();
-}
-
-async function signIn(page) {
-  await page.goto(`${origin}/sign-in`);
-  await page.getByLabel("User name").fill(user);
-  await page.getByLabel("Password").fill(password);
-  await page.keyboard.press("Enter");
-}
+const { code, expect, given, keyboard, look, opened, origin, portrait, prove, run, signIn } = require("./person.cjs");
 
 async function turnOn(page) {
   await page.getByRole("link", { name: "Turn on protection" }).click();
@@ -73,6 +16,9 @@ async function turnOn(page) {
   await page.getByRole("button", { name: "Continue" }).click();
   await page.locator("summary").click();
   await look(page, "scan");
+  await keyboard(page, "scan");
+  await page.locator("summary").click();
+  await portrait(page, "scan", { width: 360, height: 740, colorScheme: "light" });
   const shot = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "otpd-qr-")), "qr.png");
   await page.setViewportSize({ width: 1280, height: 900 });
   await page.emulateMedia({ colorScheme: "dark" });
@@ -91,10 +37,10 @@ async function turnOn(page) {
   await page.getByRole("button", { name: "Bind this device" }).click();
   await page.getByRole("alert").waitFor();
   await look(page, "scan-wrong");
-  await page.getByLabel("Code from the new device").fill(code(key, -1));
-  await page.keyboard.press("Enter");
+  await prove(page, key);
   await page.getByRole("heading", { name: "Save your recovery codes" }).waitFor();
   await look(page, "codes");
+  await portrait(page, "codes", { width: 360, height: 740, colorScheme: "dark" });
   return key;
 }
 
@@ -121,27 +67,23 @@ async function pages(page) {
 }
 
 async function chinese(browser) {
-  const context = await browser.newContext({ locale: "zh-CN" });
-  const page = await context.newPage();
-  listen(page);
+  const { context, page } = await opened(browser, { locale: "zh-CN" });
   await page.goto(`${origin}/sign-in`);
   expect((await page.locator("h1").textContent()).startsWith("登录"), "the page is in Chinese");
   await look(page, "sign-in-zh");
-  await page.getByLabel("用户名").fill(user);
-  await page.getByLabel("密码").fill(password);
+  await page.getByLabel("用户名").fill(given.user);
+  await page.getByLabel("密码").fill(given.password);
   await page.keyboard.press("Enter");
   await page.getByLabel("应用中的验证码").waitFor();
   await look(page, "code-zh");
   await context.close();
 }
 
-async function main() {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--disable-gpu"] });
-  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], acceptDownloads: true, locale: "en-GB" });
-  const page = await context.newPage();
-  listen(page);
+run(async (browser) => {
+  const { context, page } = await opened(browser, { permissions: ["clipboard-read", "clipboard-write"], acceptDownloads: true });
   await page.goto(`${origin}/sign-in`);
   await look(page, "sign-in");
+  await keyboard(page, "sign-in");
   await signIn(page);
   await page.getByRole("heading", { name: "Login protection is off" }).waitFor();
   for (const cookie of await context.cookies()) {
@@ -152,9 +94,9 @@ async function main() {
   await saveCodes(page);
   await page.getByRole("link", { name: "To the account page" }).click();
   await look(page, "account-on");
+  await keyboard(page, "account-on");
   await pages(page);
-  await page.goto(`${origin}/no-such-page`).catch(() => {});
-  faults.splice(0, faults.length, ...faults.filter((fault) => !fault.includes("status of 404")));
+  await page.goto(`${origin}/no-such-page`);
   await look(page, "not-found");
   await page.goto(`${origin}/account`);
   await page.getByRole("button", { name: "Sign out", exact: true }).click();
@@ -183,12 +125,4 @@ async function main() {
   await page.getByRole("button", { name: "Turn protection off" }).click();
   await page.getByRole("status").waitFor();
   await page.getByRole("heading", { name: "Login protection is off" }).waitFor();
-  await browser.close();
-}
-
-main()
-  .catch((error) => faults.push(String(error.stack)))
-  .finally(() => {
-    faults.forEach((fault) => console.log(fault));
-    process.exit(faults.length ? 1 : 0);
-  });
+});
