@@ -71,7 +71,8 @@ function untranslated(page) {
 async function keyboard(page, name) {
   await page.evaluate(() => { document.activeElement.blur(); window.scrollTo(0, 0); });
   const seen = new Set();
-  for (;;) {
+  // It begins where the page put it, comes to the end, and goes on from the top.
+  for (let ends = 0; ends < 2; ) {
     await page.keyboard.press("Tab");
     const at = await page.evaluate(() => {
       const it = document.activeElement;
@@ -82,7 +83,11 @@ async function keyboard(page, name) {
       const shown = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && width > 0 && height > 0 && right > 0 && left < innerWidth;
       return { number, shown, html: it.outerHTML.slice(0, 120) };
     });
-    if (!at || seen.has(at.number)) break;
+    if (!at) {
+      ends += 1;
+      continue;
+    }
+    if (seen.has(at.number)) break;
     seen.add(at.number);
     if (!at.shown) faults.push(`${name}: the keyboard is not seen at ${at.html}`);
   }
