@@ -35,7 +35,7 @@ fn a_device_whose_clock_is_off_is_set_right_by_two_codes() {
         assert!(!browser.page.body.contains(typed), "no code is shown again");
     }
     browser.submit("/account/resync-device", &[("value", &token.code(6)), ("second", &token.code(7))]);
-    browser.page.says("The device is set right");
+    browser.page.says("The device is synchronised");
     let mut there = site.browser();
     there.sign_in("alice", PASSWORD, Some(&token.code(8))).says("You signed in with phone");
 }
