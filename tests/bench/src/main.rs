@@ -158,6 +158,10 @@ fn outside(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         arguments.accounts.iter().all(|accounts| (100..=1_000_000).contains(accounts)),
         "--accounts: 100 to 1000000"
     );
+    ensure!(
+        arguments.what == What::Peers || (arguments.shell.is_none() && arguments.json.is_none()),
+        "--shell and --json: only beside the peers"
+    );
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     signals.thread_block()?;
     let root = tempfile::Builder::new().prefix("otpd-bench-").tempdir_in(&arguments.dir)?;
