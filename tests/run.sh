@@ -69,19 +69,7 @@ if [ ! -d "$OTPD_TESTS_NODE/axe-core" ] || [ ! -d "$OTPD_TESTS_NODE/playwright-c
         npm install --silent --no-audit --no-fund --no-save --prefix "$target/browser" 'playwright-core@1' 'axe-core@4' || exit 1
 fi
 
-# unpack PACKAGE: what it holds, below $target/PACKAGE, without installing or configuring it.
-unpack() {
-    local download status fresh="$target/$1.new"
-    [ ! -d "$target/$1" ] || return 0
-    rm -rf "$fresh"
-    download=$(mktemp -d)
-    (cd "$download" && apt-get -qq update >/dev/null && apt-get -qq -o APT::Sandbox::User=root download "$1") &&
-        dpkg-deb -x "$download/$1"_*.deb "$fresh" && chmod -R ug-s "$fresh" && mv "$fresh" "$target/$1"
-    status=$?
-    rm -rf "$download"
-    return $status
-}
-
+. tests/unpack.sh
 # vsftpd and proftpd conflict as packages; its program needs no more than to be unpacked.
 export OTPD_TESTS_VSFTPD="$target/vsftpd/usr/sbin/vsftpd"
 unpack vsftpd || exit 1
@@ -170,7 +158,7 @@ one_version() {
 
 check "format" cargo fmt --all --check
 check "clippy" cargo clippy --quiet --locked --workspace --all-targets --features otpd-tests/root -- -D warnings
-check "shell scripts" shellcheck -S warning tests/run.sh packaging/*.sh packaging/init/* packaging/debian/*.{postinst,prerm,postrm} tests/bench/run.sh tests/tree/*.sh tests/selinux/run.sh .ci/run
+check "shell scripts" shellcheck -S warning tests/run.sh tests/unpack.sh packaging/*.sh packaging/init/* packaging/debian/*.{postinst,prerm,postrm} tests/bench/run.sh tests/tree/*.sh tests/selinux/run.sh .ci/run
 check "pam_otp has no runtime, TLS, SQLite, HTTP" forbidden pam_otp tokio async-std rustls openssl native-tls rusqlite libsqlite3-sys hyper lettre regex
 check "otpd has no network" forbidden otpd tokio async-std rustls openssl native-tls hyper lettre
 check "otpd-login has no network and no registry" forbidden otpd-login tokio async-std rustls openssl native-tls hyper lettre rusqlite libsqlite3-sys
@@ -237,6 +225,7 @@ if [ "$tier" = all ]; then
     check "2,000 logins at once" tests/bench/run.sh --what storm --accounts 3000
     check "every right code on a slow disk" tests/bench/run.sh --what slow-disk --quick --accounts 3000
     check "every right code, whatever the mail server does" tests/bench/run.sh --what mail --quick --accounts 3000
+    check "every request of other software answered right" tests/bench/run.sh --what forward-auth --quick
     check "every right code, however many accounts" tests/bench/run.sh --what growth --quick --accounts 10000 --events 100000
     check "quickstart on a bare Debian 12" tests/tree/run.sh quickstart
     check "the Debian packages under a real systemd" tests/tree/run.sh deb

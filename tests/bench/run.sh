@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds otpd, otpd-mail, pam_otp.so and the benchmark in release, installs what it needs by package name, and runs it.
+# Builds the programs, pam_otp.so and the benchmark in release, installs what it needs by package name, and runs it.
 # Needs root. Arguments go to the benchmark: tests/bench/run.sh --help
 set -eu
 cd "$(dirname "$0")/../.."
@@ -18,5 +18,13 @@ fi
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:/usr/local/cargo/bin:$PATH"
 command -v cargo >/dev/null || { echo "tests/bench/run.sh: the Rust toolchain is missing: https://rustup.rs" >&2; exit 1; }
 
-cargo build --quiet --release --locked -p otpd -p otpd-mail -p pam_otp
+if [[ " $* " = *forward-auth* ]] && [ -z "${OTPD_TESTS_NGINX-}" ]; then
+    target="${CARGO_TARGET_DIR:-$PWD/target}"
+    mkdir -p "$target"
+    . tests/unpack.sh
+    unpack nginx
+    export OTPD_TESTS_NGINX="$target/nginx/usr/sbin/nginx"
+fi
+
+cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p pam_otp
 exec cargo run --quiet --release --locked -p otpd-bench -- "$@"

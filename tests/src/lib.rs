@@ -35,6 +35,7 @@ pub use proxies::nginx;
 pub use python::python;
 pub use smtp_server::SmtpServer;
 pub use smtp_server::make_certificates;
+pub use testbed::HASH;
 pub use testbed::Output;
 pub use testbed::PASSWORD;
 pub use testbed::Testbed;

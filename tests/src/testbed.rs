@@ -24,8 +24,8 @@ use crate::Token;
 /// The password of every user made here.
 pub const PASSWORD: &str = "correct horse";
 
-/// `PASSWORD`, as crypt(5) has it.
-const HASH: &str =
+/// [`PASSWORD`], as crypt(5) has it.
+pub const HASH: &str =
     "$6$otpdtests$6hcf51j1yMAm7w/td2vmCa76iwZA19/.eOxRelxYU8g2GR7ayu7UIr8X/PQXedkiRbOh.HTLqwpqSFVUcjpx7.";
 
 /// A private system. Gone when dropped.

@@ -163,7 +163,7 @@ fn read_verdict(mut reader: PipeReader) -> anyhow::Result<(u64, i32)> {
 }
 
 /// Microseconds of processor time of this process and its children.
-fn cpu() -> u64 {
+pub fn cpu() -> u64 {
     let of = |who| {
         let usage = getrusage(who).expect("one's own usage");
         let (user, system) = (usage.user_time(), usage.system_time());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::unistd::Pid;
 use serde::Serialize;
 
 use crate::accounts::Number;
@@ -104,10 +105,7 @@ impl Outcome {
         let mut latencies: Vec<u64> =
             self.logins.iter().filter(|login| login.accepted).map(|login| login.nanoseconds).collect();
         latencies.sort_unstable();
-        let at = |percent: usize| {
-            let index = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
-            latencies.get(index).map_or(f64::NAN, |nanoseconds| float(*nanoseconds) / 1e6)
-        };
+        let at = |percent| percentile(&latencies, percent);
         let tries = float(u64::try_from(self.logins.len()).expect("fits"));
         let accepted = float(u64::try_from(self.accepted()).expect("fits"));
         Sample {
@@ -124,12 +122,7 @@ impl Outcome {
 
 /// The median of each figure.
 pub fn median(samples: &[Sample]) -> Sample {
-    let of = |figure: fn(&Sample) -> f64| {
-        let mut values: Vec<f64> = samples.iter().map(figure).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
-        values.get(low).zip(values.get(high)).map_or(f64::NAN, |(low, high)| f64::midpoint(*low, *high))
-    };
+    let of = |figure: fn(&Sample) -> f64| middle(samples.iter().map(figure).collect());
     Sample {
         rate: of(|s| s.rate),
         let_in: of(|s| s.let_in),
@@ -141,14 +134,22 @@ pub fn median(samples: &[Sample]) -> Sample {
     }
 }
 
-/// Processor time that a process has had, all its threads together.
+/// The median.
+pub fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+    values.get(low).zip(values.get(high)).map_or(f64::NAN, |(low, high)| f64::midpoint(*low, *high))
+}
+
+/// A percentile of sorted latencies, in ms.
+pub fn percentile(nanoseconds: &[u64], percent: usize) -> f64 {
+    let index = (nanoseconds.len() * percent / 100).min(nanoseconds.len().saturating_sub(1));
+    nanoseconds.get(index).map_or(f64::NAN, |nanoseconds| float(*nanoseconds) / 1e6)
+}
+
+/// Processor time that a process has had, all its threads together, also those that have ended.
 pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
-    let mut nanoseconds = 0;
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-        nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
-    }
-    Ok(Duration::from_nanos(nanoseconds))
+    clock::processor_of(Pid::from_raw(i32::try_from(pid)?))
 }
 
 /// When callers begin: late enough for all of them to have read their jobs.
@@ -156,8 +157,9 @@ pub fn beginning() -> Duration {
     clock::since_boot() + Duration::from_millis(60)
 }
 
+/// For figures.
 #[expect(clippy::cast_precision_loss, reason = "figures of a measurement have fewer digits")]
-fn float(number: u64) -> f64 {
+pub fn float(number: u64) -> f64 {
     number as f64
 }
 

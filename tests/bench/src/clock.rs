@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use nix::time::ClockId;
 use nix::time::clock_gettime;
+use nix::unistd::Pid;
 use otpd_core::time::Step;
 use otpd_core::time::UnixTime;
 
@@ -30,6 +31,11 @@ pub fn instant() -> Instant {
 /// Since boot: the same for every process.
 pub fn since_boot() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every Linux has it").into()
+}
+
+/// Processor time of a process.
+pub fn processor_of(pid: Pid) -> anyhow::Result<Duration> {
+    Ok(clock_gettime(ClockId::pid_cpu_clock_id(pid)?)?.into())
 }
 
 /// Waits until [`since_boot`] is `moment`.

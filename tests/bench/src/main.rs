@@ -11,6 +11,7 @@ mod contestant;
 mod estate;
 mod events;
 mod floor;
+mod forward_auth;
 mod growth;
 mod ledger;
 mod mail;
@@ -40,6 +41,7 @@ use nix::unistd::Pid;
 
 use crate::caller::Mode;
 use crate::contestant::Contestant;
+use crate::estate::Estate;
 use crate::estate::Plan;
 use crate::report::Figures;
 use crate::run::Run;
@@ -95,6 +97,8 @@ enum What {
     SlowDisk,
     /// Mail servers that are away, silent or slow.
     Mail,
+    /// What reverse proxies ask at each request.
+    ForwardAuth,
 }
 
 /// What a process of the run is.
@@ -112,6 +116,9 @@ enum Role {
         /// How.
         mode: Mode,
     },
+    /// The one that asks otpd-web and nginx.
+    #[command(hide = true)]
+    Asker,
     /// The one that reads what is logged, and forgets it.
     #[command(hide = true)]
     Syslog {
@@ -134,6 +141,7 @@ fn main() -> anyhow::Result<ExitCode> {
         None => outside(&arguments),
         Some(Role::Inside { root }) => inside(&arguments, root),
         Some(Role::Caller { mode }) => caller::work(*mode).map(|()| ExitCode::SUCCESS),
+        Some(Role::Asker) => forward_auth::work().map(|()| ExitCode::SUCCESS),
         Some(Role::Syslog { socket }) => read_log(socket),
         Some(Role::Server { socket, log }) => floor::serve(socket, log).map(|()| ExitCode::SUCCESS),
     }
@@ -149,6 +157,10 @@ fn outside(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ensure!(
         arguments.accounts.iter().all(|accounts| (100..=1_000_000).contains(accounts)),
         "--accounts: 100 to 1000000"
+    );
+    ensure!(
+        arguments.what == What::Peers || (arguments.shell.is_none() && arguments.json.is_none()),
+        "--shell and --json: only beside the peers"
     );
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     signals.thread_block()?;
@@ -202,6 +214,14 @@ fn inside(arguments: &Arguments, root: &Path) -> anyhow::Result<ExitCode> {
             let (rounds, length) = pace(arguments);
             print!("{}", mail::measure(&mut run, rounds, length)?);
             return Ok(exit_code(run.let_all_in()));
+        }
+        What::ForwardAuth => {
+            let plan = Plan { peers: false, ..Plan::of(largest.unwrap_or(1000)) };
+            let site = Site::lay_out(root, plan.accounts, arguments.names)?;
+            let estate = Estate::provision(&site, "0", plan)?;
+            let (rounds, length) = pace(arguments);
+            print!("{}", forward_auth::measure(&site, &estate, rounds, length)?);
+            return Ok(ExitCode::SUCCESS);
         }
     }
     beside_peers(arguments, root)

@@ -62,6 +62,13 @@ impl Site {
         self.root.join(below)
     }
 
+    /// Has another program in it.
+    pub fn bring(&self, program: &str) -> anyhow::Result<PathBuf> {
+        let target = self.path(program);
+        fs::copy(built(program)?, &target).with_context(|| format!("copying {program}"))?;
+        Ok(target)
+    }
+
     /// The socket of the floor's server.
     pub fn server(&self) -> PathBuf {
         PathBuf::from(SERVER)
@@ -86,11 +93,7 @@ impl Drop for Site {
 fn built(name: &str) -> anyhow::Result<PathBuf> {
     let directory = std::env::current_exe().context("finding this program")?;
     let path = directory.with_file_name(name);
-    ensure!(
-        path.exists(),
-        "{} is missing; run tests/bench/run.sh, or: cargo build --release -p otpd -p otpd-mail -p pam_otp",
-        path.display()
-    );
+    ensure!(path.exists(), "{} is missing; run tests/bench/run.sh, which builds it", path.display());
     Ok(path)
 }
 
@@ -98,9 +101,11 @@ fn built(name: &str) -> anyhow::Result<PathBuf> {
 fn user_database(root: &Path, accounts: u32, names: Names) -> anyhow::Result<()> {
     let etc = root.join("etc");
     let passwd = fs::read_to_string("/etc/passwd")?;
-    fs::write(etc.join("passwd"), passwd + "otpd:x:60999:60999::/nonexistent:/usr/sbin/nologin\n")?;
+    let own = ["otpd:x:60999:60999", "otpd-web:x:60996:60996"];
+    let own = own.map(|user| format!("{user}::/nonexistent:/usr/sbin/nologin\n")).concat();
+    fs::write(etc.join("passwd"), passwd + &own)?;
     let group = fs::read_to_string("/etc/group")?;
-    fs::write(etc.join("group"), group + "otpd:x:60999:\n")?;
+    fs::write(etc.join("group"), group + "otpd:x:60999:\notpd-web:x:60996:\n")?;
     fs::write(etc.join("nsswitch.conf"), "passwd: files db\ngroup: files\nshadow: files\n")?;
     match names {
         Names::Mapped => mapped_table(root, accounts)?,
@@ -156,7 +161,8 @@ fn private_dev(root: &Path) -> anyhow::Result<()> {
     mount(Some(&dev), "/dev", None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>).context("/dev")
 }
 
-fn bind(source: &Path, target: &Path) -> anyhow::Result<()> {
+/// Shows a file or directory in the place of another.
+pub fn bind(source: &Path, target: &Path) -> anyhow::Result<()> {
     mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)
         .with_context(|| format!("mounting {} on {}", source.display(), target.display()))
 }
