@@ -247,7 +247,8 @@ removed() {
 # Afterwards it still knows everybody. (Where mail works, a new device needs a secure email; whether otpd-mail runs again by
 # itself is the distribution's affair, and otpd goes on believing in one that has just been there.)
 installed_again() {
-    install_packages && tree_in systemctl stop otpd-mail && tree_in systemctl restart otpd && pam_enabled && ready_as_otpd && login refused alice '' && guards_logins
+    install_packages && tree_in systemctl stop otpd-mail && tree_in systemctl restart otpd && pam_enabled && ready_as_otpd &&
+        login refused alice '' && guards_logins && tree_in otpctl pam disable --all
 }
 
 purged() {
