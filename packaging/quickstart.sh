@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tries otpd out on this machine without installing it: builds it, starts it with a
-# registry of its own, a private sshd and a mailbox on loopback, binds a device for a demo user.
+# registry of its own, a private sshd, the account page and a mailbox on loopback, binds a device for a demo user.
 # The host's /etc, PAM files, users and /run stay as they are; all of it is gone at the end.
 #
 #   sudo ./packaging/quickstart.sh            then log in from another terminal
@@ -68,7 +68,8 @@ if [ -n "$missing" ]; then
 fi
 
 say "Building; the first time this takes a few minutes, without a word ..."
-build() { (cd "$source_dir" && "$@" cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpctl -p pam_otp); }
+build() { (cd "$source_dir" && "$@" cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web \
+    -p otpctl -p pam_otp); }
 # In their own checkout the caller builds, or the next cargo build there would meet files of root.
 builder=root
 [ "$(stat -c %U "$source_dir")" != "$caller" ] || builder=$caller
@@ -81,11 +82,22 @@ built="${CARGO_TARGET_DIR:-$source_dir/target}/release"
 demo=$(mktemp -d /var/tmp/otpd-quickstart.XXXXXX)
 run=$(mktemp -d /run/otpd-quickstart.XXXXXX)
 chmod 755 "$demo" "$run"
-holder='' daemon='' mailer='' mailbox='' sshd='' made_run_sshd=''
+holder='' daemon='' mailer='' mailbox='' sshd='' page='' logins=''
+end() {
+    for pid in "$@"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "$@"; do wait "$pid" 2>/dev/null || true; done
+}
 cleanup() {
-    for pid in $sshd $mailer $mailbox $daemon $holder; do kill "$pid" 2>/dev/null || true; done
-    for pid in $sshd $mailer $mailbox $daemon $holder; do wait "$pid" 2>/dev/null || true; done
-    [ -z "$made_run_sshd" ] || rmdir /run/sshd 2>/dev/null || true
+    # shellcheck disable=SC2086 # what was not started is no word
+    end $page
+    # A login on the page is a process of its own, which ends once the page is gone.
+    tries=0
+    while [ -n "$logins" ] && [ -n "$(cat "/proc/$logins/task/$logins/children" 2>/dev/null)" ] && [ "$tries" -lt 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    # shellcheck disable=SC2086
+    end $logins $sshd $mailer $mailbox $daemon $holder
     rm -rf "$demo" "$run"
 }
 trap cleanup EXIT
@@ -95,10 +107,10 @@ user=demo
 password=demo
 address=demo@example.org
 mkdir -p "$demo/etc/pam.d" "$demo/home/$user" "$demo/bin" "$demo/mailbox"
-install -m 755 "$built/otpd" "$built/otpd-mail" "$built/otpctl" "$demo/bin"
+for program in otpd otpd-mail otpd-login otpd-web otpctl; do install -m 755 "$built/$program" "$demo/bin"; done
 install -m 644 "$built/libpam_otp.so" "$demo/pam_otp.so"
 for file in passwd shadow group; do
-    grep -v "^$user:\|^otpd:\|^otpd-mail:" "/etc/$file" >"$demo/etc/$file"
+    grep -v "^$user:\|^otpd:\|^otpd-mail:\|^otpd-web:" "/etc/$file" >"$demo/etc/$file"
     chmod --reference="/etc/$file" "$demo/etc/$file"
 done
 # crypt(5) of "demo".
@@ -107,40 +119,45 @@ cat >>"$demo/etc/passwd" <<EOF
 $user:x:60900:60900::/home/$user:/bin/sh
 otpd:x:60901:60901::/nonexistent:/usr/sbin/nologin
 otpd-mail:x:60902:60902::/nonexistent:/usr/sbin/nologin
+otpd-web:x:60903:60903::/nonexistent:/usr/sbin/nologin
 EOF
 printf '%s:%s:20000:0:99999:7:::\n' "$user" "$hash" >>"$demo/etc/shadow"
-printf '%s:x:60900:\notpd:x:60901:\notpd-mail:x:60902:\n' "$user" >>"$demo/etc/group"
+printf '%s:x:60900:\notpd:x:60901:\notpd-mail:x:60902:\notpd-web:x:60903:\n' "$user" >>"$demo/etc/group"
 chown 60900:60900 "$demo/home/$user" "$demo/mailbox"
 chmod 700 "$demo/home/$user" "$demo/mailbox"
 
-cat >"$demo/etc/pam.d/sshd" <<EOF
+for service in sshd otpd-web; do
+    cat >"$demo/etc/pam.d/$service" <<EOF
 auth     requisite  pam_unix.so
-auth     required   $demo/pam_otp.so socket=$run/sockets/login.sock
-account  required   $demo/pam_otp.so socket=$run/sockets/login.sock
+auth     required   $demo/pam_otp.so
+account  required   $demo/pam_otp.so
 account  required   pam_unix.so
 session  required   pam_permit.so
 EOF
+done
+grep -v pam_otp "$demo/etc/pam.d/otpd-web" >"$demo/etc/pam.d/otpd-web-password"
 cat >"$demo/otpd.toml" <<EOF
 issuer = "otpd demo"
 [paths]
 state = "$demo/state"
-runtime = "$run/sockets"
 EOF
 
-# The namespace lives as long as this process, which ends when the pipe does.
+# The namespace lives as long as this process, which ends when the pipe does. Its /run is its own: there are the sockets,
+# and no nscd that knows other users.
 mkfifo "$demo/hold" "$demo/ready"
 unshare -m --propagation private sh -c '
     set -e
     for file in passwd shadow group pam.d; do mount --bind "$1/etc/$file" "/etc/$file"; done
     mount --bind "$1/home" /home
+    mount --bind "$2" /run
     echo ready >"$1/ready"
     exec cat "$1/hold" >/dev/null
-' sh "$demo" &
+' sh "$demo" "$run" &
 holder=$!
 exec 9<>"$demo/hold"
 read -r _ <"$demo/ready"
 inside() { nsenter -t "$holder" -m -- "$@"; }
-ctl() { inside "$demo/bin/otpctl" --runtime-dir "$run/sockets" "$@"; }
+ctl() { inside "$demo/bin/otpctl" "$@"; }
 
 # until_up PID COMMAND...: waits until the command succeeds; fails if the process ends or half a minute passes.
 until_up() {
@@ -212,7 +229,6 @@ EOF
 chmod 755 "$demo/mailed-code"
 
 cat >"$demo/mail.toml" <<EOF
-socket = "$run/sockets/mail.sock"
 transport = "smtp"
 from = "otpd@example.org"
 [smtp]
@@ -229,8 +245,8 @@ ctl email confirm "$user" "$confirmation" >/dev/null
 
 # --- its sshd ----------------------------------------------------------------
 
-# sshd insists on this empty directory; it is there wherever a sshd ran since the machine started.
-[ -d /run/sshd ] || { mkdir -m 755 /run/sshd && made_run_sshd=yes; }
+# sshd insists on this empty directory.
+mkdir -m 755 "$run/sshd"
 ssh-keygen -q -t ed25519 -N '' -f "$demo/host_key"
 start_sshd() {
     cat >"$demo/sshd_config" <<EOF
@@ -253,17 +269,41 @@ until start_sshd "$port"; do
     [ "$port" -lt 2300 ] || fail "no free port from 2222 to 2299 on 127.0.0.1: $(cat "$demo/sshd.log")"
 done
 
+# --- its account page --------------------------------------------------------
+
+nsenter -t "$holder" -m -- "$demo/bin/otpd-login" --listen 2>"$demo/login.log" &
+logins=$!
+until_up "$logins" grep ready "$demo/login.log" || fail "otpd-login did not start: $(cat "$demo/login.log")"
+start_page() {
+    printf 'listen = ["127.0.0.1:%s"]\n' "$1" >"$demo/web.toml"
+    nsenter -t "$holder" -m -- "$demo/bin/otpd-web" --config "$demo/web.toml" 2>"$demo/web.log" &
+    page=$!
+    until_up "$page" grep ready "$demo/web.log"
+}
+page_port=8480
+until start_page "$page_port"; do
+    page_port=$((page_port + 1))
+    [ "$page_port" -lt 8500 ] || fail "no free port from 8480 to 8499 on 127.0.0.1: $(cat "$demo/web.log")"
+done
+
 # --- with a person -----------------------------------------------------------
 
 if [ "$check" = no ]; then
     say ""
-    say "A private sshd listens on 127.0.0.1 port $port. Bind a device for the user \"$user\":"
+    say "A private sshd listens on 127.0.0.1 port $port, and the account page is at http://127.0.0.1:$page_port."
+    say "Bind a device for the user \"$user\":"
     say ""
     ctl bind "$user" --name phone
     say ""
     say "Now log in from another terminal (password: $password), and again with the same code:"
     say ""
     say "    ssh -p $port -o NoHostAuthenticationForLocalhost=yes $user@127.0.0.1"
+    say ""
+    say "Or sign in on the account page, as $user with the same password and the next code:"
+    say ""
+    say "    http://127.0.0.1:$page_port"
+    say ""
+    say "From another computer it is at that address too, after: ssh -L $page_port:127.0.0.1:$page_port THIS-BOX"
     say ""
     say "Lost the phone? Type mail instead of a code. What is mailed to $address comes to a mailbox here:"
     say ""
@@ -297,20 +337,65 @@ login() {
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o NumberOfPasswordPrompts=1 \
         "$user@127.0.0.1" 'echo logged in' 2>/dev/null
 }
+
+# A browser, as far as a page without script needs one: it keeps cookies, and sends the token of the form that it was shown.
+cat >"$demo/browser.pl" <<'EOF'
+use strict;
+use IO::Socket::INET;
+my $host = shift;
+my %cookies;
+
+sub request {
+    my ($method, $path, %fields) = @_;
+    my $encode = sub { my $text = shift; $text =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ge; $text };
+    my $body = join '&', map { "$_=" . $encode->($fields{$_}) } sort keys %fields;
+    my $server = IO::Socket::INET->new(PeerAddr => $host) or die "$host: $@\n";
+    print $server "$method $path HTTP/1.1\r\nHost: $host\r\nOrigin: http://$host\r\nConnection: close\r\n",
+        'Cookie: ', join('; ', map { "$_=$cookies{$_}" } sort keys %cookies), "\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ", length $body, "\r\n\r\n", $body;
+    my ($head, $page) = split /\r\n\r\n/, join('', <$server>), 2;
+    $cookies{$1} = $2 while $head =~ /^set-cookie: ([^=]+)=([^;]*)/gim;
+    my ($status) = $head =~ /^HTTP\S+ (\d+)/;
+    my ($to) = $head =~ /^location: (\S+)/im;
+    return request('GET', $to) if $to;
+    return ($path, $status, $page);
+}
+
+sub submit {
+    my ($page, $path, %fields) = @_;
+    my ($token) = $page =~ /name="form" value="([^"]*)"/ or die "no form at $path\n";
+    return request('POST', $path, form => $token, %fields);
+}
+
+my ($path, $status, $page) = request('GET', '/');
+($path, $status, $page) = submit($page, '/sign-in', user => $ENV{NAME}, password => $ENV{PASSWORD});
+die "not asked for a code: $path, $status\n" unless $path eq '/sign-in/code';
+($path, $status, $page) = submit($page, '/sign-in/code', answer => $ENV{CODE});
+print "logged in\n" if $path eq '/account' and $status == 200 and index($page, $ENV{NAME}) >= 0;
+EOF
+sign_in() { NAME=$user PASSWORD=$password CODE=$1 perl "$demo/browser.pl" "127.0.0.1:$page_port"; }
+
 bad=0
+# expect login|sign_in WHAT accepted|refused CODE
 expect() {
-    what=$1 wanted=$2 given=$3
-    if [ "$(login "$given")" = 'logged in' ]; then got=accepted; else got=refused; fi
+    way=$1 what=$2 wanted=$3 given=$4
+    if [ "$("$way" "$given")" = 'logged in' ]; then got=accepted; else got=refused; fi
     if [ "$got" = "$wanted" ]; then verdict=ok; else verdict=WRONG bad=1; fi
     printf '  %-28s %-9s %s\n' "$what" "$got" "$verdict"
 }
 now=$(code)
 wrong=$(printf '%06d' $(((${now#"${now%%[!0]*}"} + 500000) % 1000000)))
 say "Logging in as $user through sshd on 127.0.0.1 port $port:"
-expect 'password and code' accepted "$now"
-expect 'the same code again' refused "$now"
-expect 'a wrong code' refused "$wrong"
-expect 'mail, and the code from it' accepted mail
-expect 'the same code again' refused "$("$demo/mailed-code" 'Your login code')"
-[ "$bad" = 0 ] || fail "not as it should be; otpd said: $(cat "$demo/otpd.log" "$demo/mail.log")"
+expect login 'password and code' accepted "$now"
+expect login 'the same code again' refused "$now"
+expect login 'a wrong code' refused "$wrong"
+expect login 'mail, and the code from it' accepted mail
+expect login 'the same code again' refused "$("$demo/mailed-code" 'Your login code')"
+say "Signing in as $user on the account page, http://127.0.0.1:$page_port:"
+# The present one is spent.
+next=$(code 30)
+expect sign_in 'password and code' accepted "$next"
+expect sign_in 'the same code again' refused "$next"
+[ "$bad" = 0 ] || fail "not as it should be; the daemons said: $(cat "$demo/otpd.log" "$demo/mail.log" "$demo/login.log" \
+    "$demo/web.log")"
 say "All as it should be."

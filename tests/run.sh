@@ -58,8 +58,8 @@ command -v cargo >/dev/null || { echo "tests/run.sh: the Rust toolchain is missi
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 mkdir -p "$target"
 export OTPD_TESTS_PYTHON="$target/python/bin/python3"
-if ! "$OTPD_TESTS_PYTHON" -c 'import aiosmtpd, asyncssh, varlink' 2>/dev/null; then
-    /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'aiosmtpd==1.4.*' 'asyncssh==2.*' 'varlink==31.*' || exit 1
+if ! "$OTPD_TESTS_PYTHON" -c 'import aiosmtpd, asyncssh, schemathesis, varlink' 2>/dev/null; then
+    /usr/bin/python3 -m venv "$target/python" && "$target/python/bin/pip" -q install 'aiosmtpd==1.4.*' 'asyncssh==2.*' 'schemathesis==4.*' 'varlink==31.*' || exit 1
 fi
 
 # Drives Chromium, and looks at what it shows.
@@ -88,6 +88,9 @@ unpack vsftpd || exit 1
 # Installing a mail server would make it that of this machine.
 export OTPD_TESTS_EXIM="$target/exim4-daemon-light/usr/sbin/exim4"
 unpack exim4-daemon-light || exit 1
+# A screen locker, set-uid root as a package; unpacked, it runs as its user, as most do.
+export OTPD_TESTS_VLOCK="$target/vlock/usr/sbin/vlock-main"
+unpack vlock || exit 1
 # Neither do these serve anybody but the tests.
 export OTPD_TESTS_NGINX="$target/nginx/usr/sbin/nginx"
 unpack nginx || exit 1
@@ -98,7 +101,7 @@ unpack caddy || exit 1
 
 passed=0 failed=0 failures=()
 out=$(mktemp) release=''
-trap 'rm -f "$out"; [ -z "$release" ] || kill "$release" 2>/dev/null' EXIT
+trap 'rm -f "$out"; [ -z "$release" ] || kill "$release" $(pgrep -P "$release") 2>/dev/null' EXIT
 
 # check NAME COMMAND...: one test of its own.
 check() {
@@ -177,7 +180,12 @@ check "the units are shut in: at most 1.5, a login on the web 1.7" shut_in
 check "packages have the version of the workspace" one_version
 
 # The suites wait more than they compute: meanwhile, what the quickstart builds. If it fails, the quickstart says why.
-nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpctl -p pam_otp >/dev/null 2>&1 &
+# Beside it what the installation on a bare Debian needs: the rest of the programs, and that Debian.
+{
+    nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p otpctl -p pam_otp
+    nice -n 19 cargo build --quiet --release --locked -p otpd-try
+    nice -n 19 tests/tree/run.sh bare
+} >/dev/null 2>&1 &
 release=$!
 
 suite "workspace" cargo test --quiet --locked --workspace --features otpd-tests/root --no-fail-fast
@@ -189,6 +197,7 @@ quickstart() {
     ! pgrep -af otpd-quickstart && ! ls -d /var/tmp/otpd-quickstart.* /run/otpd-quickstart.* 2>/dev/null
 }
 check "quickstart.sh --check" quickstart
+check "installed on a bare Debian 12, switched on, removed: SSH works at every step" tests/tree/run.sh install
 
 # Fuzzing needs a compiler that knows sanitizers: a nightly one, or the stable one told to pass for one.
 fuzzing=(env RUSTC_BOOTSTRAP=1)

@@ -20,6 +20,8 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// What is wrong with which line of which file.
     pub(crate) problems: Vec<Problem>,
+    /// What to run, to be copied whole.
+    pub(crate) commands: Vec<String>,
 }
 
 /// Something wrong in a file.
@@ -65,7 +67,14 @@ impl Failure {
 
     /// A failure with nothing to wait for.
     pub(crate) fn new(exit: Exit, reason: &str, message: impl Into<String>) -> Self {
-        Self { reason: reason.to_owned(), message: message.into(), until: None, exit, problems: Vec::new() }
+        Self {
+            reason: reason.to_owned(),
+            message: message.into(),
+            until: None,
+            exit,
+            problems: Vec::new(),
+            commands: Vec::new(),
+        }
     }
 
     /// The command line makes no sense, in a way the parser cannot see.

@@ -92,13 +92,14 @@ pub(crate) const PAGES: &[Page] = &[
                \x20\"lanes\": [{\"lane\", \"failures\", \"until\", \"closed\"}],\n\
                \x20\"recovery_codes\": [NUMBER], \"rebind_until\", \"sign_ins\", \"emails\": [EMAIL],\n\
                \x20\"mail_problem\", \"news\": [TEXT], \"now\", \"clock_synchronised\",\n\
-               \x20\"warnings\": [TEXT]}\n\
+               \x20\"warnings\": [TEXT], \"page_fingerprint\"}\n\
                sign_ins is in how many places the account is signed in on the web. EMAIL is\n\
                as `otpctl email list` prints it; mail_problem is null if this box\n\
                can send mail; news is what no login has told yet.\n\
                state is required, exempt or optional; lane is local, known, unknown or own.\n\
                recovery_codes are those that are left; rebind_until is null but after a\n\
-               login by one: until then changes need no code.",
+               login by one: until then changes need no code. page_fingerprint is the\n\
+               SHA-256 of the certificate that the account page made for itself, or null.",
     },
     Page {
         command: "devices",

@@ -111,8 +111,8 @@ impl Output {
     /// Says on standard error why the command failed. Nothing can be done if nobody listens there.
     pub(crate) fn failure(&self, failure: &Failure) {
         let _ = if self.json {
-            let Failure { reason, message, until, problems, .. } = failure;
-            let details = Details { reason, message, until: *until, problems };
+            let Failure { reason, message, until, problems, commands, .. } = failure;
+            let details = Details { reason, message, until: *until, problems, commands };
             let error = serde_json::to_string(&Error { error: details });
             writeln!(io::stderr(), "{}", escape(&error.unwrap_or_default()))
         } else {
@@ -121,7 +121,11 @@ impl Output {
                 let _ = writeln!(io::stderr(), "{}", clean(&problem.to_string()));
             }
             let line = Line::new().then(Tone::Bad, "otpctl:").plain(format!(" {}", sentence(failure)));
-            complain(&line, self.allows_color(&io::stderr()))
+            let said = complain(&line, self.allows_color(&io::stderr()));
+            for command in &failure.commands {
+                let _ = writeln!(io::stderr(), "    {}", clean(command));
+            }
+            said
         };
     }
 
@@ -159,6 +163,8 @@ struct Details<'a> {
     until: Option<i64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     problems: &'a [Problem],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    commands: &'a [String],
 }
 
 /// The message, and the time from which on it is worth trying again unless the message names it.

@@ -72,6 +72,11 @@ impl Site {
         judge::lets_anybody_in(&self.stacks, &self.modules, service)
     }
 
+    /// Whether they let in whoever says nothing.
+    pub(crate) fn lets_everybody_in(&self, service: &str) -> bool {
+        judge::lets_everybody_in(&self.stacks, &self.modules, service)
+    }
+
     /// Whether the service asks for a password.
     pub(crate) fn asks_for_password(&self, service: &str) -> bool {
         let auth = self.stacks.resolve(service, Phase::Auth);

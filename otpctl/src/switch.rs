@@ -19,10 +19,12 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::pam::text;
 
 pub(crate) mod file;
 pub(crate) mod profile;
 pub(crate) mod settle;
+pub(crate) mod undo;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +52,7 @@ pub(crate) struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileChange {
     pub(crate) file: PathBuf,
-    /// None if there was no file.
+    /// Texts as [`text::of`] makes them. None if there was no file.
     pub(crate) before: Option<String>,
     pub(crate) after: String,
     /// The lines that are new.
@@ -157,7 +159,7 @@ impl Records {
         for changed in files {
             if let (Some(before), Some(name)) = (&changed.before, changed.file.file_name()) {
                 let path = backup.join(format!("{}.{stamp}", name.to_string_lossy()));
-                durably(&path, before.as_bytes())?;
+                durably(&path, &text::bytes(before))?;
                 kept.push(path);
             }
         }
@@ -182,11 +184,6 @@ impl Records {
     /// How the last change of that name ended.
     pub(crate) fn outcome(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.directory.join(format!("{name}.outcome"))).ok()
-    }
-
-    /// A place for files that nobody keeps.
-    pub(crate) fn scratch(&self) -> PathBuf {
-        self.directory.join("preview")
     }
 }
 

@@ -152,8 +152,10 @@ fn run_as<R: Registry>(s: &Service<R>, peer: Peer, raw: Option<&RawValue>, now: 
     if !FOR_HOLDERS.contains(&&*call.method) {
         return error(service::METHOD_NOT_FOUND, &json!({"method": call.method}));
     }
-    if let Err(failure) = holder.uid.map_or(Ok(()), |uid| s.take_call(uid)) {
-        return worded::<()>(web::INTERFACE, Err(failure));
+    if holder.uid.is_some_and(|uid| s.take_call(uid).is_err()) {
+        // Who waits is served again: a browser is to be told that, and not that nobody answers.
+        let (reason, say) = (web::TOO_MANY_CALLS.to_owned(), TOO_MANY.to_owned());
+        return error(web::REFUSED, &service::Refused { reason, say, until: None });
     }
     let done = run(s, holder, &call.method, Some(call.parameters), None, now)?;
     let (_nul, json) = done.split_last()?;

@@ -19,6 +19,7 @@ mod python;
 mod smtp_server;
 mod testbed;
 mod token;
+mod vlock;
 mod vsftpd;
 
 pub use box_clock::BoxClock;
@@ -38,4 +39,5 @@ pub use testbed::Output;
 pub use testbed::PASSWORD;
 pub use testbed::Testbed;
 pub use token::Token;
+pub use vlock::vlock;
 pub use vsftpd::vsftpd;

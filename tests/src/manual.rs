@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The examples below the heading `title` (`.SS`) of `packaging/man/PAGE`, in order.
+/// The examples below the heading `title` (`.SS`, or `.SH` up to its first `.SS`) of `packaging/man/PAGE`, in order.
 ///
 /// # Panics
 /// There is none.
@@ -10,8 +10,9 @@ use std::path::Path;
 pub fn examples(page: &str, title: &str) -> Vec<String> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/man")).join(page);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let headings = [format!(".SS \"{title}\"\n"), format!(".SS {title}\n")];
-    let section = headings.iter().find_map(|heading| Some(text.split_once(heading)?.1));
+    let headings =
+        [".SS", ".SH"].map(|sign| [format!("\n{sign} \"{title}\"\n"), format!("\n{sign} {title}\n")]);
+    let section = headings.iter().flatten().find_map(|heading| Some(text.split_once(heading)?.1));
     let section = section.unwrap_or_else(|| panic!("{page} has no {title:?}"));
     let section = section.split("\n.S").next().unwrap_or_default();
     let blocks = section.split(".EX\n").skip(1).filter_map(|block| Some(block.split_once(".EE")?.0));

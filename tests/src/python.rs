@@ -1,4 +1,4 @@
-//! The interpreter with the packages of independent clients (asyncssh, varlink).
+//! The interpreter with the packages of independent clients (asyncssh, schemathesis, varlink).
 
 /// Its path, as `tests/run.sh` made it.
 ///

@@ -6,6 +6,8 @@
 mod browser;
 #[path = "forward_auth/front.rs"]
 mod front;
+#[path = "forward_auth/manual.rs"]
+mod manual;
 #[path = "forward_auth/refusals.rs"]
 mod refusals;
 #[path = "web/site.rs"]

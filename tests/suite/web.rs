@@ -5,10 +5,17 @@
 mod admin;
 #[path = "web/api.rs"]
 mod api;
+#[path = "web/api_admin.rs"]
+mod api_admin;
+#[path = "web/api_changes.rs"]
+mod api_changes;
 #[path = "web/browser.rs"]
+#[allow(dead_code, reason = "also of the suite of other software, which needs more of it")]
 mod browser;
 #[path = "web/chromium.rs"]
 mod chromium;
+#[path = "web/document.rs"]
+mod document;
 #[path = "web/guard.rs"]
 mod guard;
 #[path = "web/network.rs"]

@@ -4,7 +4,8 @@
 drive.py '[{"regex": "answer", ...}, ...]' COMMAND...
 A step answers the first of its prompts that comes. The answer null ends the program;
 an answer in a list is typed when the terminal no longer shows what is typed; for @PATH
-the first line is typed that comes out of that pipe.
+the first line is typed that comes out of that pipe. {"again": answer} is typed each
+second until more is shown, for a program that drops what came before it listened.
 What the program shows is printed. Exits as the program does, 97 if a prompt did not
 come, 98 after 60 seconds.
 """
@@ -24,9 +25,13 @@ if pid == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
 
 seen, shown, deadline, ended = "", "", time.monotonic() + 60, False
+again, typed = "", 0.0
 while True:
     ready, _, _ = select.select([terminal], [], [], 0.1)
     if not ready:
+        if again and time.monotonic() > typed + 1:
+            os.write(terminal, again.encode() + b"\n")
+            typed = time.monotonic()
         # What the program left behind may hold on to the terminal.
         if ended:
             break
@@ -41,7 +46,7 @@ while True:
         chunk = ""
     if not chunk:
         break
-    seen, shown = seen + chunk, shown + chunk
+    seen, shown, again = seen + chunk, shown + chunk, ""
     while steps:
         answers = [(match, answer) for prompt, answer in steps[0].items() if (match := re.search(prompt, seen))]
         if not answers:
@@ -51,6 +56,8 @@ while True:
         if answer is None:
             os.kill(pid, signal.SIGKILL)
         else:
+            if isinstance(answer, dict):
+                again, typed, answer = answer["again"], time.monotonic(), answer["again"]
             if isinstance(answer, list):
                 answer, = answer
                 while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < deadline:

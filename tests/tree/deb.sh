@@ -27,10 +27,13 @@ installed_and_silent() {
 complete() {
     tree_in sh -ec '
         test -f /usr/lib/*-linux-gnu/security/pam_otp.so
-        for page in 8/otpd 5/otpd.toml 8/otpd-mail 5/mail.toml 8/otpd-login 1/otpctl 8/pam_otp; do
+        for page in 8/otpd 5/otpd.toml 8/otpd-mail 5/mail.toml 8/otpd-login 8/otpd-web 5/web.toml 1/otpctl 8/pam_otp; do
             man --warnings "${page%/*}" "${page#*/}" >/dev/null
         done
         test -s /usr/share/bash-completion/completions/otpctl
+        for example in nginx/example.conf nginx/otpd-http.conf caddy/Caddyfile; do
+            test -s "/usr/share/doc/otpd-web/examples/$example"
+        done
         zcat -f /usr/share/doc/otpd/crates.txt* | grep -q "^rusqlite "
         zcat -f /usr/share/doc/libpam-otpd/crates.txt* | grep -q "^pam-bindings "'
 }
@@ -44,7 +47,8 @@ checked() {
     [ "$status" = 0 ] && ! grep -qw fail <<<"$said" && ! grep -q 'does not say' <<<"$said"
 }
 
-units() { tree_in sh -c 'cd /lib/systemd/system && ls otpd*'; }
+# (What is masked is a link.)
+units() { tree_in find /lib/systemd/system -name 'otpd*' -type f -printf '%f\n'; }
 units_verify() {
     local said unit
     # shellcheck disable=SC2046 # a list
@@ -65,6 +69,13 @@ ready_as_otpd() {
 /run/otpd/session.sock 600 otpd-web
 /run/otpd/web.sock 600 otpd-web' tree_in sh -c 'find /run/otpd -printf "%p %m %u\n" | sort' &&
         expect '/var/lib/otpd 700 otpd' tree_in stat -c '%n %a %U' /var/lib/otpd && tree_in otpctl status
+}
+
+# Beside the unit's walls it has put up its own.
+web_is_up() {
+    expect otpd-web tree_in stat -c %U "/proc/$(property MainPID otpd-web)" &&
+        tree_in sh -c 'journalctl --unit otpd-web | grep "ready; listening at http://127.0.0.1:8480"' &&
+        ! tree_in sh -c 'journalctl --unit otpd-web | grep Landlock'
 }
 
 # Two people at once in the sandbox: each is who they are, and nobody is somebody else.
@@ -258,6 +269,7 @@ test_deb() {
     step "README, step 2: doctor has no fail" checked
     step "systemd-analyze: verify has nothing to say, security at most 1.5" units_verify
     step "ready: sockets there, user otpd, status for root" ready_as_otpd
+    step "the account page is up, as otpd-web, and has shut itself in" web_is_up
     step "README, step 3: two people bind for themselves" two_people
     step "README, step 4: sshd" set_up_sshd
     step "README, step 5: switched on for sshd, and kept by a login" switched_on

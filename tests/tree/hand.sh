@@ -4,8 +4,9 @@
 # With the network of the host. What cargo would build is brought along; apt's question is answered.
 install_by_hand() {
     local home="$tree/home/alice/otpd"
-    cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpctl -p pam_otp &&
-        install -D -t "$home/target/release" "$target/release/"{otpd,otpd-mail,otpd-login,otpctl,libpam_otp.so} &&
+    local programs=(otpd otpd-mail otpd-login otpd-web otpctl otpd-try libpam_otp.so libpam_otp_witness.so)
+    sh -c "$(readme 'Without packages' | grep 'cargo build')" &&
+        install -D -t "$home/target/release" "${programs[@]/#/$target/release/}" &&
         echo 'APT::Get::Assume-Yes "true";' >"$tree/etc/apt/apt.conf.d/yes" &&
         tree_run runuser --login alice --command \
             "set -exo pipefail; cd otpd; $(readme 'Without packages' | grep -v 'cargo build\|systemd/\|systemctl\|doctor')"
@@ -22,7 +23,7 @@ start_the_daemon() {
 # shellcheck disable=SC2016 # for the shell in the tree
 run_as_themselves() {
     local daemon
-    for daemon in otpd otpd-mail; do
+    for daemon in otpd otpd-mail otpd-web; do
         expect "$daemon /usr/local/sbin/$daemon" tree_in sh -c 'pid=$(pidof "$1"); echo "$(stat -c %U "/proc/$pid")" "$(readlink "/proc/$pid/exe")"' sh "$daemon" || return
     done
 }

@@ -16,7 +16,9 @@ make_next() {
     mkdir "$next" "$next.debs" || return
     for deb in $(debs); do
         package="$next/$(basename "$deb")"
-        dpkg-deb -R "$deb" "$package" && sed -i 's/^Version: .*/&+next/' "$package/DEBIAN/control" &&
+        # They depend on each other's very version.
+        dpkg-deb -R "$deb" "$package" &&
+            sed -i -e 's/^Version: .*/&+next/' -e 's/(= [^)]*/&+next/g' "$package/DEBIAN/control" &&
             dpkg-deb --root-owner-group -b "$package" "$next.debs" || return
     done
     lay_out "$next.debs"

@@ -25,7 +25,8 @@ put() { tree_in sh -ec 'rpm --nodeps "$@" /root/rpms/*.rpm' sh "$@"; }
 
 ready_as_otpd() {
     expect active tree_in systemctl is-active otpd && expect otpd tree_in stat -c %U "/proc/$(property MainPID)" &&
-        expect enabled tree_in systemctl is-enabled otpd.socket && tree_in otpctl status
+        expect enabled tree_in systemctl is-enabled otpd.socket && tree_in otpctl status &&
+        tree_in ls /usr/share/doc/otpd-web/examples/nginx/otpd-http.conf /usr/share/doc/otpd-web/examples/caddy/Caddyfile
 }
 
 guard_sshd() {
@@ -45,12 +46,12 @@ upgraded() {
         expect 'issuer = "attic"' tree_in grep ^issuer /etc/otpd/otpd.toml && guards_logins
 }
 
-not_while_needed() { ! tree_in rpm -e otpd-web pam_otp && tree_in rpm -q pam_otp && guards_logins; }
+not_while_needed() { tree_in rpm -e otpd-web && ! tree_in rpm -e pam_otp && tree_in rpm -q pam_otp && guards_logins; }
 
 removed() {
     local said
     tree_in sed -i '/pam_otp/d' /etc/pam.d/sshd
-    said=$(tree_in rpm -e otpd-web pam_otp otpd-selinux otpd 2>&1) || { echo "$said"; return 1; }
+    said=$(tree_in rpm -e pam_otp otpd-selinux otpd 2>&1) || { echo "$said"; return 1; }
     grep -q '/var/lib/otpd stays' <<<"$said" && tree_in test -s /var/lib/otpd/registry.db &&
         ! tree_in sh -c 'pidof otpd || ls /run/otpd/*.sock' && login accepted bob
 }

@@ -3,21 +3,30 @@
 # what it needs by name.
 #
 #   tests/tree/run.sh quickstart [SUITE]   packaging/quickstart.sh --check: no compiler, no sshd, no toolchain at first
-#   tests/tree/run.sh deb [SUITE]          the packages under a booted systemd: logins by SSH, faults, upgrade, removal
+#   tests/tree/run.sh install [SUITE]      packages of what "cargo build --release" has built: installed, switched on for
+#                                          sshd, removed, purged, with a login by SSH at every step
+#   tests/tree/run.sh deb [SUITE]          the packages under a booted systemd: all of that, faults, upgrades
 #   tests/tree/run.sh init [SUITE]         the packages on a box without systemd
 #   tests/tree/run.sh rpm [SUITE]          the RPM packages, likewise
 #   tests/tree/run.sh hand [SUITE]         the installation by hand, line by line, under a booted systemd; then logins
+#   tests/tree/run.sh bare [SUITE]         nothing yet: makes the bare tree that all of these start from
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 fail() { echo "tests/tree/run.sh: $*" >&2; exit 1; }
-case "${1-}" in quickstart | deb | init | rpm | hand) ;; *) fail "usage: tests/tree/run.sh quickstart|deb|init|rpm|hand [SUITE]" ;; esac
+case "${1-}" in
+    quickstart | install | deb | init | rpm | hand | bare) ;;
+    *) fail "usage: tests/tree/run.sh quickstart|install|deb|init|rpm|hand|bare [SUITE]" ;;
+esac
 # shellcheck disable=SC2034 # for what is sourced
 suite=${2:-bookworm}
 [ "$(id -u)" = 0 ] || fail "needs root: sudo $0 $*"
 
-packages=(debootstrap debian-archive-keyring systemd-container util-linux oathtool debhelper dpkg-dev gcc libc6-dev libpam0g-dev
-    lintian rpm rpmlint selinux-policy-dev checkpolicy semodule-utils m4 make bzip2)
+packages=(debootstrap debian-archive-keyring systemd-container util-linux oathtool debhelper dpkg-dev gcc libc6-dev libpam0g-dev)
+case "$1" in
+    deb | init) packages+=(lintian) ;;
+    rpm) packages+=(rpm rpmlint selinux-policy-dev checkpolicy semodule-utils m4 make bzip2) ;;
+esac
 installed=$(dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -cx installed)
 if [ "$installed" != "${#packages[@]}" ]; then
     export DEBIAN_FRONTEND=noninteractive
@@ -51,6 +60,10 @@ step() {
     fi
 }
 
+if [ "$1" = bare ]; then
+    step "a bare $suite" tree_open "$suite"
+    exit
+fi
 # shellcheck source=/dev/null
 . "tests/tree/$1.sh"
 "test_$1"

@@ -69,10 +69,12 @@ tree_run() {
 
 tree_install() { tree_run sh -ec 'apt-get -qq update; apt-get -qq install -y --no-install-recommends "$@"' sh "$@"; }
 
-# With the one cgroup hierarchy of a real machine, whatever the host has; and as there, anybody may ask the clock how it is.
+# With the one cgroup hierarchy of a real machine, whatever the host has; and as there, anybody may ask the clock how it is
+# and shut themselves in.
 tree_boot() {
+    local calls='adjtimex clock_adjtime landlock_create_ruleset landlock_add_rule landlock_restrict_self'
     UNIFIED_CGROUP_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --console=pipe --directory="${tree:?}" \
-        --private-network --system-call-filter='adjtimex clock_adjtime' --boot </dev/null >"$tree.boot" 2>&1 &
+        --private-network --system-call-filter="$calls" --boot </dev/null >"$tree.boot" 2>&1 &
     tree_nspawn=$!
     local tries
     for ((tries = 0; tries < 300; tries++)); do

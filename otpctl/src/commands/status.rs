@@ -1,10 +1,17 @@
 //! `status`: whether logins ask for a code, and what stands in the way.
 
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
 use otpd_proto::account;
 use otpd_proto::account::Lane;
 use otpd_proto::account::Requirement;
 use otpd_proto::account::Status;
 use otpd_proto::account::StatusParameters;
+use serde::Serialize;
 
 use super::Session;
 use super::count;
@@ -16,12 +23,19 @@ use crate::output::line::Tone;
 use crate::output::line::wrap;
 use crate::when::Clock;
 
+/// The state of an account, and of the page on which it can be changed.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    status: Status,
+    page_fingerprint: Option<String>,
+}
+
 /// Shows the state of an account.
 pub(crate) fn status(session: &Session, user: Option<String>) -> Result<Exit, Failure> {
     let status = fetch(session, user.clone())?;
-    session
-        .output
-        .result(&status, || text(&status, user.as_deref(), &Clock::read(), session.output.size()))?;
+    let shown = Shown { status, page_fingerprint: fingerprint(Path::new(FINGERPRINT)) };
+    session.output.result(&shown, || text(&shown, user.as_deref(), &Clock::read(), session.output.size()))?;
     Ok(Exit::Ok)
 }
 
@@ -30,7 +44,18 @@ pub(crate) fn fetch(session: &Session, user: Option<String>) -> Result<Status, F
     session.calls.call(account::STATUS, &StatusParameters { user })
 }
 
-fn text(status: &Status, user: Option<&str>, clock: &Clock, size: Option<(usize, usize)>) -> Vec<Line> {
+/// Of the certificate that the account page made for itself, if it runs and serves that one.
+fn fingerprint(file: &Path) -> Option<String> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(file).ok()?;
+    let mut text = String::new();
+    file.take(FINGERPRINT_SIZE).read_to_string(&mut text).ok()?;
+    let text = text.trim_end();
+    let is_octet = |octet: &str| octet.len() == 2 && octet.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (text.split(':').count() == 32 && text.split(':').all(is_octet)).then(|| text.to_owned())
+}
+
+fn text(shown: &Shown, user: Option<&str>, clock: &Clock, size: Option<(usize, usize)>) -> Vec<Line> {
+    let status = &shown.status;
     let width = size.map_or(usize::MAX, |(columns, _)| columns.max(30));
     let headline = Line::new().then(Tone::Strong, &status.user).plain(": login protection is ");
     let mut lines = vec![
@@ -50,6 +75,12 @@ fn text(status: &Status, user: Option<&str>, clock: &Clock, size: Option<(usize,
     }
     lines.extend(status.rebind_until.map(|until| fact("Rebind").append(rebind(until, clock))));
     lines.push(fact("Clock").append(time(status, clock)));
+    if let Some((first, second)) =
+        shown.page_fingerprint.as_deref().and_then(|print| print.split_at_checked(48))
+    {
+        lines.push(fact("Page").plain("its own certificate has the SHA-256 fingerprint"));
+        lines.extend([first, second].map(|half| fact("").plain(half)));
+    }
     for (index, news) in status.news.iter().enumerate() {
         lines.push(fact(if index == 0 { "News" } else { "" }).plain(news));
     }
@@ -176,5 +207,34 @@ fn advice(status: &Status) -> Option<&'static str> {
     }
 }
 
+/// Where otpd-web leaves it.
+const FINGERPRINT: &str = "/run/otpd-web/fingerprint";
+/// 32 bytes in hex with colons, and the end of the line.
+const FINGERPRINT_SIZE: u64 = 96;
 /// Columns of the names on the left.
 const FACT_WIDTH: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fingerprint_is_shown_as_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("fingerprint");
+        assert_eq!(fingerprint(&file), None);
+        let good = ["AB"; 32].join(":");
+        for (content, shown) in [
+            (format!("{good}\n"), Some(good.clone())),
+            (["AB"; 31].join(":"), None),
+            (good.replacen('A', "\u{1b}", 1), None),
+            (format!("{good}:AB"), None),
+        ] {
+            std::fs::write(&file, &content).unwrap();
+            assert_eq!(fingerprint(&file), shown, "{content:?}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(fingerprint(&file), None);
+    }
+}

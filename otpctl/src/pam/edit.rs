@@ -128,17 +128,29 @@ fn jump_over<'a>(stack: &'a Stack, file: &Path) -> Option<(&'a Place, &'a Module
     })
 }
 
-/// The text without the very lines that were added, and how many of them were found.
-pub(crate) fn without(text: &[u8], added: &[String]) -> (Vec<u8>, usize) {
-    let mut left: Vec<&[u8]> = added.iter().map(String::as_bytes).collect();
-    let mut kept = Vec::new();
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        match left.iter().position(|wanted| *wanted == line.strip_suffix(b"\n").unwrap_or(line)) {
-            Some(at) => drop(left.swap_remove(at)),
-            None => kept.extend_from_slice(line),
+/// The text without the very lines that were added.
+pub(crate) fn without(text: &str, added: &[String]) -> String {
+    exchange(text, added, |_| None)
+}
+
+/// The text with a line in the place of each that was added, of the same phase: the control and the module are given.
+pub(crate) fn with_stand_ins(text: &str, added: &[String], control: &str) -> String {
+    exchange(text, added, |line| {
+        let phase = line.split_whitespace().next().unwrap_or_default();
+        Some(format!("{phase:10} {control}\n"))
+    })
+}
+
+fn exchange(text: &str, added: &[String], instead: impl Fn(&str) -> Option<String>) -> String {
+    let mut left: Vec<&str> = added.iter().map(String::as_str).collect();
+    let mut kept = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match left.iter().position(|wanted| *wanted == line.strip_suffix('\n').unwrap_or(line)) {
+            Some(at) => kept.push_str(&instead(left.swap_remove(at)).unwrap_or_default()),
+            None => kept.push_str(line),
         }
     }
-    (kept, added.len().saturating_sub(left.len()))
+    kept
 }
 
 /// In front of the first line that has to do with accounts.
@@ -172,11 +184,15 @@ fn below(line: &Line) -> usize {
     line.number.saturating_add(line.height)
 }
 
-/// The text with a line that has this number then, or the last.
+/// The text with a line that has this number then, or the last. Every other is as it was.
 fn insert(text: &str, number: usize, line: &str) -> String {
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines.insert(number.saturating_sub(1).min(lines.len()), line);
-    lines.join("\n") + "\n"
+    let lines = text.split_inclusive('\n');
+    let mut above: String = lines.clone().take(number.saturating_sub(1)).collect();
+    let below = lines.skip(number.saturating_sub(1)).collect::<String>();
+    if !above.is_empty() && !above.ends_with('\n') {
+        above.push('\n');
+    }
+    format!("{above}{line}\n{below}")
 }
 
 #[cfg(test)]
@@ -207,7 +223,7 @@ mod tests {
         assert_eq!(guard("sshd", after, true).unwrap(), after, "nothing is lacking");
         assert_eq!(unguarded(after), before);
         let added = [AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()];
-        assert_eq!(without(after.as_bytes(), &added), (before.into(), 2));
+        assert_eq!(without(after, &added), before);
     }
 
     #[test]
@@ -241,8 +257,17 @@ mod tests {
     #[test]
     fn lines_that_somebody_changed_are_left() {
         let text = format!("@include common-auth\n{AUTH_LINE} debug\n{ACCOUNT_LINE}\n");
-        let (left, found) = without(text.as_bytes(), &[AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()]);
-        assert_eq!((left, found), (format!("@include common-auth\n{AUTH_LINE} debug\n").into(), 1));
+        let left = without(&text, &[AUTH_LINE.to_owned(), ACCOUNT_LINE.to_owned()]);
+        assert_eq!(left, format!("@include common-auth\n{AUTH_LINE} debug\n"));
+    }
+
+    #[test]
+    fn other_lines_end_as_they_ended() {
+        let before = "# a\r\n@include common-auth\r\n@include common-account";
+        let after = guard("x", before, false).unwrap();
+        assert_eq!(after, format!("# a\r\n@include common-auth\r\n{AUTH_LINE}\n@include common-account"));
+        assert_eq!(unguarded(&after), before);
+        assert_eq!(insert("a", usize::MAX, "b"), "a\nb\n");
     }
 
     #[test]

@@ -89,6 +89,17 @@ pub(crate) fn lets_anybody_in(stacks: &Stacks, modules: &Modules, service: &str)
     })
 }
 
+/// Whether some answers of the modules let somebody in who has shown neither a password nor a code, if otpd asks for one.
+pub(crate) fn lets_everybody_in(stacks: &Stacks, modules: &Modules, service: &str) -> bool {
+    let stack = stacks.resolve(service, Phase::Auth);
+    let is_unasked = |way: &Way| {
+        way.verdict == Answer::SUCCESS
+            && way.password != Shown::Accepted
+            && matches!(way.code, Shown::Nothing | Shown::Refused)
+    };
+    Flow::new(&stack, Phase::Auth, modules).find(&BTreeSet::new(), is_unasked).is_some()
+}
+
 fn has_code(stack: &Stack) -> bool {
     stack.modules().any(|(_, module)| modules::kind(module) == Kind::Code)
 }

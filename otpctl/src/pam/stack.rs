@@ -9,6 +9,7 @@ use super::line;
 use super::line::Body;
 use super::line::Module;
 use super::line::Phase;
+use super::text;
 
 /// Where stacks are read from, and files that are to be imagined otherwise.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +49,7 @@ impl Stacks {
                 return Some((path, text.clone()));
             }
             if let Ok(bytes) = fs::read(&path) {
-                return Some((path, String::from_utf8_lossy(&bytes).into_owned()));
+                return Some((path, text::of(&bytes)));
             }
         }
         None
@@ -96,6 +97,12 @@ impl Stacks {
         !stack.steps.is_empty()
     }
 
+    /// Whether a login through the service reads a file.
+    pub(crate) fn reads(&self, service: &str, file: &Path) -> bool {
+        let reads = |phase| self.resolve(service, phase).steps.iter().any(|step| step.place.file == file);
+        reads(Phase::Auth) || reads(Phase::Account)
+    }
+
     fn gather(&self, path: &Path, text: &str, phase: Phase, level: usize, depth: usize, stack: &mut Stack) {
         for found in line::parse(text) {
             if found.phase.is_some_and(|found| found != phase) {
@@ -135,7 +142,9 @@ impl Stacks {
             return self.read(name);
         }
         let imagined = self.imagined.get(path).cloned();
-        imagined.or_else(|| fs::read_to_string(path).ok()).map(|text| (path.to_owned(), text))
+        imagined
+            .or_else(|| fs::read(path).ok().map(|bytes| text::of(&bytes)))
+            .map(|text| (path.to_owned(), text))
     }
 }
 

@@ -1,7 +1,9 @@
 //! otpd's profile of pam-auth-update, Debian's way to change what every service includes.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -9,13 +11,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pam::edit;
 use crate::pam::line;
+use crate::pam::text;
 
 /// Whether this machine has both.
 pub(crate) fn is_there() -> bool {
     Path::new(PROFILE).exists() && Path::new(UPDATE).exists()
 }
 
-/// Enables or disables it; below `root` if one is given.
+/// Enables or disables it; in the copy at `root` if one is given.
 ///
 /// # Errors
 /// What pam-auth-update says.
@@ -53,7 +56,7 @@ fn has_happened(how: Switch, common: &str, said: &str) -> Result<(), Failure> {
 fn run(how: Switch, root: Option<&Path>) -> Result<String, Failure> {
     let mut update = Command::new(UPDATE);
     if let Some(root) = root {
-        update.arg("--root").arg(root);
+        update.arg("--root").arg(root).env("DEBCONF_SYSTEMRC", debconf_of(root));
     }
     update.args([if how == Switch::On { "--enable" } else { "--disable" }, "otpd"]);
     update.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
@@ -69,22 +72,20 @@ pub(crate) enum Switch {
     Off,
 }
 
-/// What common-auth would say, tried in `scratch`, which is gone afterwards.
+/// What common-auth would say, tried in a copy that is gone afterwards. Nothing of this machine is written.
 ///
 /// # Errors
 /// [`Failure`]; also if enabling it would change more than our lines, which nobody could take back.
-pub(crate) fn preview(how: Switch, scratch: &Path) -> Result<String, Failure> {
-    let _ = fs::remove_dir_all(scratch);
-    let text = copy_to(scratch).and_then(|()| ensure(how, Some(scratch))).and_then(|()| {
-        let (now, then) = (Path::new("/etc/pam.d"), scratch.join("etc/pam.d"));
-        if how == Switch::On {
-            changes_ours_alone(now, &then)?;
-        }
-        let path = then.join("common-auth");
-        fs::read_to_string(&path).map_err(|error| Failure::cannot_read(&path, &error))
-    });
-    let _ = fs::remove_dir_all(scratch);
-    text
+pub(crate) fn preview(how: Switch) -> Result<String, Failure> {
+    let copy = Copy::make()?;
+    ensure(how, Some(&copy.0))?;
+    let (now, then) = (Path::new("/etc/pam.d"), copy.0.join("etc/pam.d"));
+    if how == Switch::On {
+        changes_ours_alone(now, &then)?;
+    }
+    let path = then.join("common-auth");
+    let bytes = fs::read(&path).map_err(|error| Failure::cannot_read(&path, &error))?;
+    Ok(text::of(&bytes))
 }
 
 /// pam-auth-update also enables what it has not seen yet, and writes anew what it finds outdated.
@@ -104,17 +105,56 @@ fn changes_ours_alone(now: &Path, then: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn copy_to(scratch: &Path) -> Result<(), Failure> {
-    for directory in ["/etc/pam.d", "/usr/share/pam-configs", "/var/lib/pam"] {
-        let to = scratch.join(directory.trim_start_matches('/'));
-        let parent = to.parent().unwrap_or(scratch);
+/// What pam-auth-update reads and writes, elsewhere.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn make() -> Result<Self, Failure> {
+        // Root's alone: what is written there says what becomes of common-auth.
+        let root = PathBuf::from(format!("/run/otpctl-preview-{}", std::process::id()));
+        let made = fs::DirBuilder::new().mode(0o700).create(&root);
+        made.map_err(|error| Failure::cannot_write(&root, &error))?;
+        let copy = Self(root);
+        for directory in ["/etc/pam.d", "/usr/share/pam-configs", "/var/lib/pam"] {
+            copy.take(directory)?;
+        }
+        // It notes its answers with debconf, wherever its root is, and would take them for the administrator's.
+        for file in ["config.dat", "templates.dat"].map(|name| format!("/var/cache/debconf/{name}")) {
+            if Path::new(&file).exists() {
+                copy.take(&file)?;
+            }
+        }
+        let cache = copy.0.join("var/cache/debconf");
+        let (config, cache) = (debconf_of(&copy.0), cache.display());
+        let said = format!(
+            "Config: config\nTemplates: templates\n\nName: config\nDriver: File\nFilename: {cache}/config.dat\n\n\
+             Name: templates\nDriver: File\nFilename: {cache}/templates.dat\n"
+        );
+        fs::write(&config, said).map_err(|error| Failure::cannot_write(&config, &error))?;
+        Ok(copy)
+    }
+
+    fn take(&self, what: &str) -> Result<(), Failure> {
+        let to = self.0.join(what.trim_start_matches('/'));
+        let parent = to.parent().unwrap_or(&self.0);
         fs::create_dir_all(parent).map_err(|error| Failure::cannot_write(parent, &error))?;
-        let copied = Command::new("cp").args(["-a", "--", directory]).arg(&to).stdin(Stdio::null()).status();
-        if !copied.is_ok_and(|status| status.success()) {
-            return Err(refused(&format!("cannot copy {directory}")));
+        let copied = Command::new("cp").args(["-a", "--", what]).arg(&to).stdin(Stdio::null()).status();
+        if copied.is_ok_and(|status| status.success()) {
+            Ok(())
+        } else {
+            Err(refused(&format!("cannot copy {what}")))
         }
     }
-    Ok(())
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn debconf_of(root: &Path) -> PathBuf {
+    root.join("debconf.conf")
 }
 
 fn refused(said: &str) -> Failure {

@@ -8,14 +8,15 @@ use otpd_proto::admin::AuditParameters;
 use super::Change;
 use super::Records;
 use super::boot;
-use super::file;
-use super::file::Undone;
 use super::profile;
 use super::profile::Switch;
+use super::undo;
+use super::undo::Undone;
 use super::uptime;
 use crate::call::Calls;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::site::Site;
 
 /// What is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,25 +63,30 @@ pub(crate) fn settle(records: &Records, change: &Change) -> Result<Decision, Fai
 /// A file could not be changed; the others are what they were.
 pub(crate) fn take_back(records: &Records, change: &Change, why: &str) -> Result<String, Failure> {
     let switched = if change.profile { profile::switch(Switch::Off, None) } else { Ok(()) };
-    take_back_files(records, change, why, switched)
+    take_back_files(records, change, why, switched, &Site::of_this_machine())
 }
 
-/// Goes on past what fails: each line of ours that is gone is a way in again.
+/// Goes on past what fails: each line of ours that is gone is a way in again. What pam-auth-update says is no proof that
+/// it has done it: each file is looked at.
 fn take_back_files(
     records: &Records,
     change: &Change,
     why: &str,
     switched: Result<(), Failure>,
+    site: &Site,
 ) -> Result<String, Failure> {
     let mut failures: Vec<Failure> = switched.err().into_iter().collect();
     let mut say = format!("{}: taken back, {why}.", change.name);
     for changed in &change.files {
         let at = changed.file.display();
-        match file::undo(changed) {
+        match undo::undo(changed, site) {
             Ok(Undone::Whole) => {}
             Ok(Undone::LinesOnly) => {
                 say.push_str(&format!(" {at} was edited meanwhile, so only our lines were taken out."))
             }
+            Ok(Undone::StandIns) => say.push_str(&format!(
+                " {at} was edited meanwhile, and a jump counts on our lines: others that ask nobody are in their place."
+            )),
             Ok(Undone::Left) => {
                 say.push_str(&format!(" {at} was edited meanwhile: look at the lines with pam_otp.so there."))
             }
@@ -155,7 +161,7 @@ mod tests {
         let _lock = records.lock().unwrap();
         records.write(&change, "now").unwrap();
         let switched = Err(Failure::new(Exit::Refused, "pam_auth_update", "it does not run"));
-        let failure = take_back_files(&records, &change, "", switched).unwrap_err();
+        let failure = take_back_files(&records, &change, "", switched, &Site::of_this_machine()).unwrap_err();
         assert!(
             failure.message.contains("it does not run") && failure.message.contains("broken"),
             "{failure}"

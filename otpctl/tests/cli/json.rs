@@ -42,6 +42,7 @@ fn every_command_prints_one_object_of_its_shape() {
                 "mail_problem",
                 "news",
                 "now",
+                "page_fingerprint",
                 "pending_devices",
                 "protected",
                 "rebind_until",

@@ -21,6 +21,8 @@ pub const VISIT: &str = "org.otpd.Web.Visit";
 pub const CHECK: &str = "org.otpd.Web.Check";
 /// The call was understood and refused.
 pub const REFUSED: &str = "org.otpd.Web.Refused";
+/// The reason of that for whoever is signed in and asks too often.
+pub const TOO_MANY_CALLS: &str = "too_many_calls";
 /// Nothing could be decided.
 pub const UNAVAILABLE: &str = "org.otpd.Web.Unavailable";
 

@@ -38,6 +38,7 @@ mod copies;
 mod lists;
 mod log;
 mod mail;
+mod released;
 mod tickets;
 
 use super::Sqlite;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// The version this program writes.
 pub(crate) const VERSION: i64 = 1;
 
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+pub(super) const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
 
 /// "otpd" in ASCII, so that `file` and we can tell our registry from another database.
 const APPLICATION_ID: i64 = 0x6f74_7064;
@@ -15,7 +15,7 @@ const APPLICATION_ID: i64 = 0x6f74_7064;
 pub enum MigrateError {
     /// Written by a newer program.
     #[error(
-        "the registry has version {found}, newer than the {VERSION} of this otpd; install the newer otpd again"
+        "the registry has version {found}, newer than the {VERSION} of this otpd; install the newer otpd again, or restore a backup that this otpd has made"
     )]
     Newer {
         /// Its version.

@@ -1,5 +1,5 @@
-//! The JSON API, for software that shows the account in an interface of its own: what the pages do, with the same tickets
-//! and behind the same [`crate::guard`]. Bodies and replies are the parameters and results of the Varlink methods.
+//! The JSON API, for software that shows the account, or all of them, in an interface of its own: what the pages do, with
+//! the same tickets and behind the same [`crate::guard`]. Bodies and replies are the parameters and results of the Varlink methods.
 
 use axum::Router;
 use axum::http::HeaderValue;
@@ -11,6 +11,7 @@ use axum::routing::MethodFilter;
 use axum::routing::MethodRouter;
 use axum::routing::on;
 use otpd_proto::account;
+use otpd_proto::admin;
 use otpd_proto::session;
 use otpd_proto::web;
 use serde::Serialize;
@@ -20,6 +21,7 @@ use problem::Problem;
 
 mod call;
 pub mod problem;
+mod prove;
 mod sign_in;
 
 /// Where it is.
@@ -60,6 +62,7 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 
 const DEVICE: Id = Id::Word("device");
 const EMAIL: Id = Id::Word("email");
+const USER: Id = Id::Word("user");
 const SIGN_IN: Id = Id::Number("id");
 
 const fn row(
@@ -73,7 +76,7 @@ const fn row(
 }
 
 /// All of it: the router and the test of the document are made of this.
-static ROWS: [Row; 23] = [
+static ROWS: [Row; 38] = [
     row(GET, "/openapi.json", "", Id::None, |row| on(row.method, document)),
     row(GET, "/session", web::WHO, Id::None, |row| on(row.method, sign_in::get)),
     row(POST, "/session", session::OPEN, Id::None, |row| on(row.method, sign_in::open)),
@@ -193,6 +196,93 @@ static ROWS: [Row; 23] = [
         Id::None,
         call::account::<account::ProofParameters, account::Unlocked>,
     ),
+    row(POST, "/admin/code", admin::AUDIT, Id::None, |row| on(row.method, prove::post)),
+    row(
+        GET,
+        "/admin/accounts",
+        admin::ACCOUNTS,
+        Id::None,
+        call::admin::<admin::AccountsParameters, admin::Accounts>,
+    ),
+    row(
+        GET,
+        "/admin/accounts/{id}",
+        account::STATUS,
+        USER,
+        call::admin::<account::StatusParameters, account::Status>,
+    ),
+    row(
+        GET,
+        "/admin/accounts/{id}/devices",
+        account::DEVICES,
+        USER,
+        call::admin::<account::DevicesParameters, account::Devices>,
+    ),
+    row(
+        GET,
+        "/admin/accounts/{id}/sign-ins",
+        account::SIGN_INS,
+        USER,
+        call::admin::<account::SignInsParameters, account::SignIns>,
+    ),
+    row(
+        DELETE,
+        "/admin/accounts/{id}/sign-ins",
+        account::END_SIGN_INS,
+        USER,
+        call::admin::<account::EndSignInsParameters, account::SignInsEnded>,
+    ),
+    row(
+        POST,
+        "/admin/accounts/{id}/unlock",
+        account::UNLOCK,
+        USER,
+        call::admin::<account::ProofParameters, account::Unlocked>,
+    ),
+    row(
+        POST,
+        "/admin/accounts/{id}/enrol-code",
+        admin::ENROL_CODE,
+        USER,
+        call::admin::<admin::ResetParameters, admin::EnrolCode>,
+    ),
+    row(
+        POST,
+        "/admin/accounts/{id}/reset",
+        admin::RESET,
+        USER,
+        call::admin::<admin::ResetParameters, admin::WasReset>,
+    ),
+    row(
+        POST,
+        "/admin/accounts/{id}/off",
+        account::OFF,
+        USER,
+        call::admin::<account::ProofParameters, account::TurnedOff>,
+    ),
+    row(
+        GET,
+        "/admin/policy",
+        admin::POLICY_REPORT,
+        Id::None,
+        call::admin::<admin::PolicyReportParameters, admin::PolicyReport>,
+    ),
+    row(GET, "/admin/audit", admin::AUDIT, Id::None, call::admin::<admin::AuditParameters, admin::Audit>),
+    row(GET, "/admin/health", admin::DOCTOR, Id::None, call::admin::<call::Nothing, admin::Doctor>),
+    row(
+        GET,
+        "/admin/mail",
+        admin::MAIL_STATUS,
+        Id::None,
+        call::admin::<admin::MailStatusParameters, admin::MailStatus>,
+    ),
+    row(
+        POST,
+        "/admin/mail/test",
+        admin::MAIL_TEST,
+        Id::None,
+        call::admin::<admin::MailTestParameters, admin::MailTested>,
+    ),
 ];
 
 /// Routes of all rows.
@@ -204,7 +294,7 @@ pub fn router() -> Router<App> {
         Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "no_such_method",
-            "This cannot be done to what is there.",
+            "This cannot be done to what is there. The header Allow says what can.",
         )
     })
 }

@@ -83,6 +83,9 @@ async fn admit(
     if !app.hosts().know(&browser.host) {
         return Err(Trouble::UnknownHost);
     }
+    if browser.path.len() > LONGEST_PATH {
+        return Err(Trouble::TooMuch);
+    }
     if matches!(*method, Method::GET | Method::HEAD) {
         return Ok(Body::empty());
     }
@@ -154,6 +157,8 @@ static HEADERS: LazyLock<[(HeaderName, HeaderValue); 7]> = LazyLock::new(|| {
 /// The field of every form that brings its token.
 pub const FIELD: &str = "form";
 
+/// Escaped once more in a message to otpd, it has to fit into one.
+const LONGEST_PATH: usize = 8 * 1024;
 const LONGEST_BODY: usize = 16 * 1024;
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -12,6 +11,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use anyhow::bail;
 use otpd_daemon::privileges::RunAs;
+
+use crate::state;
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,18 +93,8 @@ impl Listener {
 /// Its owner and its group may connect. Who can is believed where browsers are.
 fn open_socket(path: &Path, run_as: &RunAs) -> anyhow::Result<Listener> {
     let name = path.display();
-    let own = |path: &Path| match nix::unistd::geteuid().is_root() {
-        true => nix::unistd::chown(path, Some(run_as.uid), Some(run_as.gid)).context("chown"),
-        false => Ok(()),
-    };
-    if let Some(directory) = path.parent()
-        && !directory.exists()
-    {
-        std::fs::DirBuilder::new()
-            .mode(0o755)
-            .create(directory)
-            .with_context(|| format!("making the directory of {name}"))?;
-        own(directory)?;
+    if let Some(directory) = path.parent() {
+        state::prepare(directory, 0o755, run_as).with_context(|| format!("the directory of {name}"))?;
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
@@ -114,7 +105,9 @@ fn open_socket(path: &Path, run_as: &RunAs) -> anyhow::Result<Listener> {
     }
     let listener = UnixListener::bind(path).with_context(|| format!("listening on {name}"))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).context("chmod")?;
-    own(path)?;
+    if nix::unistd::geteuid().is_root() {
+        nix::unistd::chown(path, Some(run_as.uid), Some(run_as.gid)).context("chown")?;
+    }
     listener.set_nonblocking(true).context("listening")?;
     Ok(Listener::Unix(listener, path.to_owned()))
 }

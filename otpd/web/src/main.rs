@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use otpd_web::listen::Listener;
 use otpd_web::sandbox;
 use otpd_web::server::Server;
 use otpd_web::shelf::Slots;
+use otpd_web::state;
 use otpd_web::tls::Certificate;
 use otpd_web::tls::Pair;
 use tokio::signal::unix::SignalKind;
@@ -67,7 +69,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run_as = RunAs::choose(&config.user, of_system)?;
     let encrypts = config.tls.loopback || doors.iter().any(|door| !door.is_local());
     if encrypts && !given {
-        otpd_web::state::prepare(&config.state, &run_as)?;
+        state::prepare(&config.state, 0o700, &run_as)
+            .context("set tls.certificate and tls.key, or make it")?;
+        state::prepare(Path::new(RUNTIME), 0o755, &run_as)?;
     }
     let listeners: Vec<Listener> =
         doors.iter().map(|door| door.open(&run_as)).collect::<anyhow::Result<_>>()?;
@@ -82,6 +86,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         )?),
         (None, false) => None,
     };
+    if Path::new(RUNTIME).is_dir() {
+        let own = certificate.as_ref().filter(|_| !given).map(Pair::fingerprint);
+        // It is logged in any case.
+        if let Err(error) = state::publish(Path::new(RUNTIME), own.as_deref()) {
+            log::warn!("otpctl status does not show the certificate: {error:#}");
+        }
+    }
     let certificate = certificate.map(tell).transpose()?;
     // No thread before these lines: capabilities, no_new_privs and both sandboxes belong to threads.
     sandbox::enter(&config, &arguments.config)?;
@@ -185,6 +196,8 @@ fn box_name() -> anyhow::Result<String> {
     Ok(name.to_string_lossy().into_owned())
 }
 
+/// Known to `otpctl status`.
+const RUNTIME: &str = "/run/otpd-web";
 /// Of calls that wait for otpd or for a login.
 const MOST_CALLS: usize = 128;
 const TIDY: Duration = Duration::from_secs(30);

@@ -89,6 +89,9 @@ const KNOWN: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -106,6 +109,23 @@ mod tests {
                 said(Language::Chinese, unknown),
                 Said { text: unknown.to_owned(), tag: "en", is_error: false }
             );
+        }
+    }
+
+    /// Words that otpd no longer says would go untranslated, and nobody would see it.
+    #[test]
+    fn otpd_still_says_every_word_of_these_forms() {
+        let otpd = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut files = vec![otpd.join("core/src/notice.rs")];
+        files.extend(fs::read_dir(otpd.join("src/service")).unwrap().map(|entry| entry.unwrap().path()));
+        let source: String = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+        // A long text is one, on however many lines it is written.
+        let source = source.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ");
+        for (pattern, _) in KNOWN {
+            let literals = pattern.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+            for words in literals.flat_map(|literal| literal.split(';')) {
+                assert!(source.contains(words.trim()), "{pattern}: nothing says {words:?}");
+            }
         }
     }
 

@@ -153,13 +153,20 @@ impl Server {
             // It may have come with a length as well, and whoever stands before us may have gone by that: what follows
             // could be somebody's body to them and a request to us (RFC 9112, section 6.1).
             let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
+<<<<<<< HEAD
             let (mut router, place) = (router.clone(), Arc::clone(&place));
+=======
+            let mut router = router.clone();
+>>>>>>> main
             async move {
                 let mut response = router.call(request).await?;
                 if is_last {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
+<<<<<<< HEAD
                 place.end();
+=======
+>>>>>>> main
                 Ok::<_, Infallible>(response)
             }
         });

@@ -6,6 +6,7 @@ use std::io::BufReader;
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
+use std::path::PathBuf;
 
 use otpd_tests::Daemon;
 use otpd_tests::PASSWORD;
@@ -144,7 +145,7 @@ pub(crate) fn next(browser: &Browser) -> String {
 }
 
 /// Without the origin.
-fn inside(address: &str) -> String {
+pub(crate) fn inside(address: &str) -> String {
     let path = address.split_once("://").unwrap().1;
     path[path.find('/').unwrap()..].to_owned()
 }
@@ -166,21 +167,26 @@ fn nginx(bed: &Testbed, directory: &Path, socket: &str, (port, app): (u16, u16))
         .replace("server_name wiki.example.org;", "server_name wiki.localhost photos.localhost;")
         .replace("127.0.0.1:8001", &format!("127.0.0.1:{app}"))
         .replace("127.0.0.1:8002", &format!("127.0.0.1:{app}"));
+    let mut command = bed.command(otpd_tests::nginx());
+    command.arg("-p").arg(directory).arg("-c").arg(nginx_conf(directory, &example));
+    command
+}
+
+/// Writes the whole of nginx's configuration, with these lines in its http block.
+pub(crate) fn nginx_conf(directory: &Path, lines: &str) -> PathBuf {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};\n", directory.join(kind).display()))
         .concat();
     let log = directory.join("access.log");
     let whole = format!(
         "daemon off;\nmaster_process off;\npid {}/nginx.pid;\nerror_log stderr notice;\nevents {{}}\n\
-         http {{\n{temporary}access_log {};\n{example}\n}}\n",
+         http {{\n{temporary}access_log {};\n{lines}\n}}\n",
         directory.display(),
         log.display()
     );
     let path = directory.join("nginx.conf");
     fs::write(&path, whole).unwrap();
-    let mut command = bed.command(otpd_tests::nginx());
-    command.arg("-p").arg(directory).arg("-c").arg(path);
-    command
+    path
 }
 
 fn caddy(bed: &Testbed, directory: &Path, socket: &str, (port, app): (u16, u16)) -> std::process::Command {
@@ -205,7 +211,7 @@ fn caddy(bed: &Testbed, directory: &Path, socket: &str, (port, app): (u16, u16))
 }
 
 /// An application that says what it was asked.
-fn application() -> u16 {
+pub(crate) fn application() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -225,6 +231,6 @@ fn application() -> u16 {
     port
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Too much, too long, too slow, too many: it is refused or cut off, others are served meanwhile, and memory has an end.
 
 use std::fs;
@@ -8,6 +9,13 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
+=======
+//! Too much, too long, too slow: it is refused or cut off, others are served meanwhile, and memory has an end.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+>>>>>>> main
 
 use crate::raw::answers;
 use crate::raw::exchange;
@@ -21,10 +29,13 @@ fn memory(site: &Site, name: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+<<<<<<< HEAD
 fn descriptors(site: &Site) -> usize {
     fs::read_dir(format!("/proc/{}/fd", site.web_pid())).unwrap().count()
 }
 
+=======
+>>>>>>> main
 #[test]
 fn a_head_is_taken_up_to_its_limits_and_no_further() {
     let site = Site::new();
@@ -102,6 +113,7 @@ fn a_body_that_drips_is_cut_off_and_others_are_served_meanwhile() {
         assert_eq!(statuses(&answers(stream)), [413]);
     }
 }
+<<<<<<< HEAD
 
 #[test]
 fn whoever_does_not_read_the_answers_is_cut_off() {
@@ -195,3 +207,5 @@ fn ten_thousand_who_say_nothing_keep_nobody_out_and_cost_little() {
     let grown = memory(&site, "VmHWM") - before;
     assert!(grown < 16 * 1024, "{grown} KiB more");
 }
+=======
+>>>>>>> main

@@ -1,10 +1,17 @@
+<<<<<<< HEAD
 //! Other sites: nobody is led to one, and no post comes from one.
+=======
+//! Other sites: nobody is led to one.
+>>>>>>> main
 
 use std::process::Command;
 
 use otpd_tests::PASSWORD;
+<<<<<<< HEAD
 use serde_json::Value;
 use serde_json::json;
+=======
+>>>>>>> main
 
 use crate::browser::Browser;
 use crate::front::next;
@@ -200,6 +207,7 @@ fn nobody_is_led_to_another_site_by_a_visit() {
     planted.sign_in("alice", PASSWORD, None);
     assert_eq!((planted.page.status, planted.page.header("location")), (404, None));
 }
+<<<<<<< HEAD
 
 #[test]
 fn no_post_comes_from_elsewhere_whatever_it_says() {
@@ -274,3 +282,5 @@ fn no_post_comes_from_elsewhere_whatever_it_says() {
         events["events"].as_array().unwrap().iter().map(|event| &event["event"]).collect();
     assert_eq!(kinds, ["sign_in"], "{events}");
 }
+=======
+>>>>>>> main

@@ -1,12 +1,14 @@
 //! The examples of pam_otp(8), as they stand there, in the files that Debian ships.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use otpd_tests::PASSWORD;
 use otpd_tests::Testbed;
 use otpd_tests::Token;
 use otpd_tests::manual::examples;
 use otpd_tests::manual::follow;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::programs::bed;
@@ -154,4 +156,43 @@ fn a_stack_without_common_files() {
     let stack = example("Without common files", 0).replace("session    required     pam_unix.so", "");
     put(&bed, "sshd", &format!("{stack}session required pam_permit.so"));
     password_and_code(&bed, &Sshd::start(&bed, ""), &phone);
+}
+
+#[test]
+fn a_screen_locker_with_password_and_code() {
+    const TITLE: &str = "A screen locker";
+    let mut bed = Testbed::with(&example(TITLE, 1));
+    bed.user("alice");
+    bed.user("bob");
+    let phone = bed.bind("alice", "phone");
+    for name in COMMON {
+        bed.stack(name, &without_sessions(&shipped(name)));
+    }
+    put(&bed, "vlock", &example(TITLE, 0));
+    // As its user, and set-uid root, as Debian has this one.
+    for (mode, code) in [(0o755, phone.code(0)), (0o4755, phone.code(1))] {
+        let program = bed.path("bin/vlock");
+        fs::copy(otpd_tests::vlock(), &program).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        let unlock = |user: &str, answers: &[(&str, &str)]| {
+            // What is typed before it listens it drops.
+            let answers = answers.iter().map(|(prompt, answer)| json!({*prompt: {"again": answer}}));
+            // Whom it refuses it offers to unlock as root.
+            let steps: Value = std::iter::once(json!({"locked": {"again": ""}}))
+                .chain(answers)
+                .chain([json!({"root's Password: $|unlocked": null})])
+                .collect();
+            let lock = "VLOCK_MESSAGE=locked vlock && echo unlocked";
+            bed.drive(&steps, Some(user), &["sh", "-c", lock]).stdout
+        };
+        let password = ("[Pp]assword: $", PASSWORD);
+        let wrong = unlock("alice", &[("[Pp]assword: $", "wrong")]);
+        assert!(!wrong.contains("unlocked") && !wrong.contains("One-time code"), "{wrong}");
+        let right = unlock("alice", &[password, ("One-time code.*: $", &code)]);
+        assert!(right.contains("unlocked"), "{right}");
+        let again = unlock("alice", &[password, ("One-time code.*: $", &code)]);
+        assert!(!again.contains("unlocked") && again.contains("used already"), "{again}");
+        let bob = unlock("bob", &[password]);
+        assert!(bob.contains("unlocked"), "no protection: {bob}");
+    }
 }

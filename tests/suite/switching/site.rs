@@ -82,7 +82,25 @@ pub(crate) fn pending(bed: &Testbed) -> Value {
 
 /// How the last change of sshd ended.
 pub(crate) fn outcome(bed: &Testbed) -> String {
-    fs::read_to_string(bed.path("varlib/otpctl/sshd.outcome")).unwrap_or_default()
+    outcome_of(bed, "sshd")
+}
+
+/// How the last change of that name ended.
+pub(crate) fn outcome_of(bed: &Testbed, name: &str) -> String {
+    fs::read_to_string(bed.path(&format!("varlib/otpctl/{name}.outcome"))).unwrap_or_default()
+}
+
+/// Lets the time of a change run out.
+pub(crate) fn expire(bed: &Testbed, name: &str) {
+    rewrite(bed, name, "until", Value::from(0));
+}
+
+/// Changes a record, as time would.
+pub(crate) fn rewrite(bed: &Testbed, name: &str, key: &str, value: Value) {
+    let path = bed.path(&format!("varlib/otpctl/{name}.json"));
+    let mut found: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    found[key] = value;
+    fs::write(&path, found.to_string()).unwrap();
 }
 
 /// The record of what is not proven, which the guard looks at.

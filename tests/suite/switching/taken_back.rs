@@ -1,32 +1,25 @@
 //! What nobody proves is taken back, whatever became of whoever enabled it.
 
-use std::fs;
-
+use otpd_tests::BoxClock;
 use otpd_tests::PASSWORD;
 use otpd_tests::Testbed;
-use serde_json::Value;
 use serde_json::json;
 
 use crate::site::ASKS;
 use crate::site::SSHD;
 use crate::site::eventually;
+use crate::site::expire;
 use crate::site::guard_of;
 use crate::site::kill_guard;
 use crate::site::otpctl;
 use crate::site::outcome;
 use crate::site::record;
+use crate::site::rewrite;
+use crate::site::settle;
 use crate::site::site;
 use crate::site::stack;
 use crate::site::unchanged;
 use crate::ssh::Sshd;
-
-/// Changes the record, as time would.
-fn rewrite(bed: &Testbed, key: &str, value: Value) {
-    let path = record(bed);
-    let mut found: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    found[key] = value;
-    fs::write(&path, found.to_string()).unwrap();
-}
 
 #[test]
 fn when_nobody_logs_in_it_is_taken_back_though_the_terminal_is_gone() {
@@ -63,7 +56,7 @@ fn with_its_guard_killed_the_next_otpctl_takes_it_back() {
     otpctl(&bed, &["pam", "enable", "sshd"]).ok();
     kill_guard(&bed);
     assert_eq!(otpctl(&bed, &["accounts"]).ok().stderr, "", "there is time yet");
-    rewrite(&bed, "until", json!(0));
+    expire(&bed, "sshd");
     let said = otpctl(&bed, &["accounts"]).ok().stderr;
     assert!(said.contains("sshd: taken back"), "{said}");
     assert!(unchanged(&bed));
@@ -75,7 +68,7 @@ fn after_a_start_of_the_machine_it_is_taken_back_at_once() {
     bed.bind("alice", "phone");
     otpctl(&bed, &["pam", "enable", "sshd"]).ok();
     kill_guard(&bed);
-    rewrite(&bed, "boot", json!("another"));
+    rewrite(&bed, "sshd", "boot", json!("another"));
     // As the unit and the init script do.
     let said = otpctl(&bed, &["pam", "settle"]).ok();
     assert!(unchanged(&bed), "{said:?}");
@@ -89,7 +82,7 @@ fn what_the_administrator_has_written_meanwhile_stays() {
     otpctl(&bed, &["pam", "enable", "sshd"]).ok();
     kill_guard(&bed);
     bed.stack("sshd", &format!("{}# mine", stack(&bed, "sshd")));
-    rewrite(&bed, "until", json!(0));
+    expire(&bed, "sshd");
     otpctl(&bed, &["pam", "settle"]).ok();
     assert_eq!(stack(&bed, "sshd"), format!("{SSHD}\n# mine\n"));
     assert!(outcome(&bed).contains("/etc/pam.d/sshd was edited meanwhile"), "{}", outcome(&bed));
@@ -103,7 +96,96 @@ fn killed_between_record_and_file_nothing_is_lost() {
     kill_guard(&bed);
     // As if otpctl had been killed after the record and before the file.
     bed.stack("sshd", SSHD);
-    rewrite(&bed, "until", json!(0));
+    expire(&bed, "sshd");
     otpctl(&bed, &["pam", "settle"]).ok();
     assert!(unchanged(&bed) && !record(&bed).exists());
+}
+
+/// Time runs out, and whoever was kept out logs in with the password again.
+#[track_caller]
+fn taken_back_and_let_in(bed: &Testbed, user: &str) {
+    kill_guard(bed);
+    expire(bed, "sshd");
+    otpctl(bed, &["pam", "settle"]).ok();
+    assert!(unchanged(bed), "{}", outcome(bed));
+    let sshd = Sshd::start(bed, "");
+    assert_eq!(sshd.login(user, &[PASSWORD]).stdout, format!("in as {user}\n"), "{}", sshd.log());
+}
+
+#[test]
+fn forced_with_nobody_who_has_a_device_it_is_taken_back() {
+    let bed = site(ASKS);
+    otpctl(&bed, &["pam", "enable", "sshd", "--force"]).ok();
+    // A login without a code is no proof that codes work.
+    assert_eq!(Sshd::start(&bed, "").login("bob", &[PASSWORD]).stdout, "in as bob\n");
+    taken_back_and_let_in(&bed, "bob");
+}
+
+#[test]
+fn forced_without_a_way_back_a_lost_phone_locks_nobody_out() {
+    let bed = site(ASKS);
+    bed.bind("alice", "phone");
+    let fresh = bed.daemon().account("org.otpd.Account.NewCodes", &json!({"user": "alice"})).unwrap();
+    for code in fresh["codes"].as_array().unwrap() {
+        let login = json!({"login": {"user": "alice", "service": "x"}, "answer": code});
+        bed.daemon().login("org.otpd.Login.Answer", &login).unwrap();
+    }
+    let alice = |more: &[&str]| {
+        bed.run("env", &[&["SUDO_USER=alice", "otpctl", "pam", "enable", "sshd"], more].concat())
+    };
+    let stopped = alice(&[]);
+    // No mail either: in the brackets is what is wrong with it.
+    assert!(stopped.code == 1 && stopped.stderr.contains("no recovery codes are left ("), "{stopped:?}");
+    alice(&["--force"]).ok();
+    assert_ne!(Sshd::start(&bed, "").login("alice", &[PASSWORD, "99999999"]).code, 0);
+    taken_back_and_let_in(&bed, "alice");
+}
+
+#[test]
+fn a_clock_that_goes_wrong_meanwhile_locks_nobody_out() {
+    let mut bed = Testbed::without_daemon();
+    bed.configure("");
+    let clock = BoxClock::start(&mut bed, 0);
+    let bed = settle(bed, ASKS);
+    let phone = bed.bind("alice", "phone");
+    otpctl(&bed, &["pam", "enable", "sshd"]).ok();
+    clock.set(7200);
+    let refused = Sshd::start(&bed, "").login("alice", &[PASSWORD, &phone.code(0)]);
+    assert_ne!(refused.code, 0, "the code is of another time: {refused:?}");
+    taken_back_and_let_in(&bed, "alice");
+}
+
+#[test]
+fn a_stack_that_breaks_meanwhile_locks_nobody_out() {
+    let bed = site(ASKS);
+    bed.bind("alice", "phone");
+    otpctl(&bed, &["pam", "enable", "sshd"]).ok();
+    // As by a package that was removed in spite of everything.
+    std::fs::remove_file(bed.path("security/pam_otp.so")).unwrap();
+    assert_ne!(Sshd::start(&bed, "").login("bob", &[PASSWORD]).code, 0, "nobody gets in");
+    taken_back_and_let_in(&bed, "bob");
+}
+
+#[test]
+fn a_jump_that_the_administrator_wrote_over_our_line_leaves_out_no_other() {
+    let bed = site(ASKS);
+    bed.bind("alice", "phone");
+    otpctl(&bed, &["pam", "enable", "sshd"]).ok();
+    kill_guard(&bed);
+    // Without a line in the place of ours, whoever is of this machine would need no password.
+    let enabled = stack(&bed, "sshd");
+    let line = enabled.lines().find(|line| line.starts_with("auth ") && line.contains("pam_otp.so")).unwrap();
+    let edited = format!(
+        "auth [success=1 default=ignore] pam_localuser.so\n{line}\n{}",
+        enabled.replace(&format!("{line}\n"), "")
+    );
+    bed.stack("sshd", edited.trim_end());
+    let sshd = Sshd::start(&bed, "");
+    assert_eq!(sshd.login("bob", &[PASSWORD]).stdout, "in as bob\n", "{}", sshd.log());
+    expire(&bed, "sshd");
+    otpctl(&bed, &["pam", "settle"]).ok();
+    assert!(outcome(&bed).contains("others that ask nobody are in their place"), "{}", outcome(&bed));
+    assert!(!stack(&bed, "sshd").contains("pam_otp.so"), "{}", stack(&bed, "sshd"));
+    assert_eq!(sshd.login("alice", &[PASSWORD]).stdout, "in as alice\n", "{}", sshd.log());
+    assert_ne!(sshd.login("alice", &["wrong"]).code, 0, "the password is asked for still");
 }

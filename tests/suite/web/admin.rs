@@ -23,7 +23,7 @@ const PAGES: [&str; 10] = [
 ];
 
 /// carol administers, alice and bob do not; alice is in the group users.
-fn site(settings: &str) -> (Site, Token) {
+pub(crate) fn site(settings: &str) -> (Site, Token) {
     let mut site = Site::with(settings, "");
     for user in ["alice", "bob", "carol"] {
         site.bed.user(user);

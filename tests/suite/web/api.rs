@@ -10,15 +10,17 @@ use crate::browser::Browser;
 use crate::site::Site;
 
 /// Software in somebody's browser.
-struct Api {
-    browser: Browser,
-    token: String,
+pub(crate) struct Api {
+    /// Where it runs.
+    pub(crate) browser: Browser,
+    /// What it sends along with changes.
+    pub(crate) token: String,
 }
 
 impl Api {
     /// That has asked who is signed in.
     #[track_caller]
-    fn new(site: &Site) -> Self {
+    pub(crate) fn new(site: &Site) -> Self {
         let mut api = Self { browser: site.browser(), token: String::new() };
         api.token = api.ask(200, "GET", "/session", &Value::Null)["token"].as_str().unwrap().to_owned();
         api
@@ -26,7 +28,7 @@ impl Api {
 
     /// Asks for something, and sees that it ends with this status.
     #[track_caller]
-    fn ask(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn ask(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
         let said = self.ask_any(method, path, body);
         assert_eq!(self.browser.page.status, status, "{method} {path}: {said}");
         said
@@ -34,7 +36,7 @@ impl Api {
 
     /// The same whatever it ends with.
     #[track_caller]
-    fn ask_any(&mut self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn ask_any(&mut self, method: &str, path: &str, body: &Value) -> Value {
         let usual = self.browser.headers.clone();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         for (name, value) in [("Content-Type", "application/json"), ("X-OTPD-Token", self.token.as_str())] {
@@ -56,9 +58,23 @@ impl Api {
         said
     }
 
+    /// Reads something that there is.
+    #[track_caller]
+    pub(crate) fn get(&mut self, path: &str) -> Value {
+        self.ask(200, "GET", path, &Value::Null)
+    }
+
+    /// Asks for something that is refused, and says why.
+    #[track_caller]
+    pub(crate) fn refused(&mut self, status: u16, method: &str, path: &str, body: &Value) -> String {
+        let said = self.ask(status, method, path, body);
+        assert!(said["detail"].as_str().is_some_and(|say| say.len() > 10), "{method} {path}: {said}");
+        said["reason"].as_str().unwrap().to_owned()
+    }
+
     /// Signs in with a password, and a code if there is one.
     #[track_caller]
-    fn sign_in(&mut self, user: &str, code: Option<&str>) {
+    pub(crate) fn sign_in(&mut self, user: &str, code: Option<&str>) {
         let mut step = self.ask(200, "POST", "/session", &json!({ "user": user, "password": PASSWORD }));
         if let Some(code) = code {
             assert_eq!(step["next"], "ask");
@@ -150,7 +166,11 @@ fn what_no_page_of_this_origin_sends_is_refused() {
     }
     let long = json!({ "user": "x".repeat(16 * 1024) });
     assert_eq!(api.ask(413, "POST", "/session", &long)["reason"], "too_much");
-    assert_eq!(api.ask(404, "GET", "/nothing", &Value::Null)["reason"], "not_found");
+    assert_eq!(
+        api.refused(413, "GET", &format!("/devices?after={}", "1".repeat(9000)), &Value::Null),
+        "too_much"
+    );
+    assert_eq!(api.refused(404, "GET", "/nothing", &Value::Null), "not_found");
     assert_eq!(api.ask(405, "DELETE", "/account", &Value::Null)["reason"], "no_such_method");
     assert!(api.browser.page.header("allow").unwrap().contains("GET"));
     assert_eq!(api.ask(401, "POST", "/off", &Value::Null)["reason"], "signed_out");
@@ -162,7 +182,11 @@ fn what_no_page_of_this_origin_sends_is_refused() {
         assert_eq!(api.ask(400, "POST", "/unlock", &body)["reason"], "bad_request", "{body}");
     }
     assert_eq!(api.ask(400, "GET", "/account?user=root", &Value::Null)["reason"], "bad_request");
-    assert_eq!(api.ask(400, "PATCH", "/devices/1", &json!({ "device": "2", "name": "x" }))["status"], 400);
+    assert_eq!(
+        api.refused(400, "PATCH", "/devices/1", &json!({ "device": "2", "name": "x" })),
+        "bad_request"
+    );
+    assert_eq!(api.refused(400, "PATCH", "/devices/%FF", &json!({ "name": "x" })), "bad_request");
 }
 
 #[test]

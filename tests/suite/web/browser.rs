@@ -7,6 +7,8 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
 /// Somebody's browser, at 127.0.0.1.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub(crate) struct Browser {
 enum Door {
     Port(u16),
     Socket(PathBuf),
+    /// Encrypted, on this port of 127.0.0.1, under this name.
+    Tls(u16, String),
 }
 
 /// A reply.
@@ -49,6 +53,11 @@ impl Browser {
     /// One that comes by a proxy.
     pub(crate) fn at_socket(path: PathBuf) -> Self {
         Self::at(Door::Socket(path))
+    }
+
+    /// One that comes encrypted, by a name of the box.
+    pub(crate) fn at_host(port: u16, host: &str) -> Self {
+        Self::at(Door::Tls(port, host.to_owned()))
     }
 
     fn at(door: Door) -> Self {
@@ -113,14 +122,16 @@ impl Browser {
         let host = match &self.door {
             Door::Port(port) => format!("127.0.0.1:{port}"),
             Door::Socket(_) => "proxied.local".to_owned(),
+            Door::Tls(_, host) => host.clone(),
         };
+        let scheme = if matches!(self.door, Door::Tls(..)) { "https" } else { "http" };
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut headers: Vec<(String, String)> = self.headers.clone();
         let mut usual =
             vec![("Host", host.clone()), ("User-Agent", "Test/1".to_owned()), ("Cookie", cookies.join("; "))];
         if method != "GET" {
-            usual.push(("Origin", format!("http://{host}")));
+            usual.push(("Origin", format!("{scheme}://{host}")));
             usual.push(("Sec-Fetch-Site", "same-origin".into()));
             usual.push(("Content-Type", "application/x-www-form-urlencoded".into()));
         }
@@ -140,6 +151,7 @@ impl Browser {
         let reply = match &self.door {
             Door::Port(_) => exchange(TcpStream::connect(&host).expect("the page listens"), &request),
             Door::Socket(path) => exchange(UnixStream::connect(path).expect("the page listens"), &request),
+            Door::Tls(port, host) => exchange_encrypted(*port, host, &request),
         };
         self.page = Page::parse(path, &reply);
         let lines = self.page.head.lines().filter_map(|line| line.split_once(": "));
@@ -242,6 +254,23 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> String {
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).expect("a reply");
     String::from_utf8(reply).expect("UTF-8")
+}
+
+/// The same, encrypted. Whose certificate it is does not matter here.
+fn exchange_encrypted(port: u16, host: &str, request: &str) -> String {
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{port}"), "-servername", host])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl starts");
+    let mut stdin = client.stdin.take().expect("piped");
+    stdin.write_all(request.as_bytes()).unwrap();
+    let mut reply = String::new();
+    client.stdout.take().expect("piped").read_to_string(&mut reply).expect("UTF-8");
+    client.wait().expect("our child");
+    reply
 }
 
 /// The form's own values, with those that were filled in.

@@ -7,6 +7,8 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use otpd_tests::PASSWORD;
 
+use serde_json::Value;
+
 use crate::browser::Browser;
 use crate::site::Site;
 
@@ -84,8 +86,14 @@ fn a_box_without_a_certificate_makes_one_and_keeps_it() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&shown.stdout).contains(&first), "{first}: {shown:?}");
+    site.bed.user("alice");
+    let status = |site: &Site| site.bed.run_as("alice", "otpctl", &["status", "--json"]).json();
+    assert_eq!(status(&site)["page_fingerprint"], first.as_str());
     site.restart_with(ENCRYPTED);
     assert_eq!(fingerprint(&site.web.log()), first);
+    assert_eq!(status(&site)["page_fingerprint"], first.as_str());
+    site.restart_with("");
+    assert_eq!(status(&site)["page_fingerprint"], Value::Null);
 }
 
 #[test]

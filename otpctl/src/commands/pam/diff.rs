@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::output::line::Line;
 use crate::output::line::Tone;
+use crate::pam::text;
 
 /// One line of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +76,9 @@ pub(super) fn lines(file: &Path, before: &str, after: &str) -> Vec<Line> {
             is_open = true;
         }
         lines.push(match mark {
-            Mark::Same(line) => Line::new().plain(format!("    {line}")),
-            Mark::Gone(line) => Line::new().then(Tone::Bad, format!("  - {line}")),
-            Mark::New(line) => Line::new().then(Tone::Good, format!("  + {line}")),
+            Mark::Same(line) => Line::new().plain(format!("    {}", text::shown(line))),
+            Mark::Gone(line) => Line::new().then(Tone::Bad, format!("  - {}", text::shown(line))),
+            Mark::New(line) => Line::new().then(Tone::Good, format!("  + {}", text::shown(line))),
         });
     }
     lines

@@ -12,6 +12,8 @@ use crate::cli::pam::Disable;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
+use crate::pam::authselect;
+use crate::pam::authselect::Authselect;
 use crate::pam::edit;
 use crate::site::Site;
 use crate::switch::EVERYTHING;
@@ -40,8 +42,7 @@ pub(super) fn disable(session: &Session, records: &Records, typed: &Disable) -> 
         && let Some((_, before)) = site.stacks.read(plan::COMMON).filter(|(_, text)| has_line(text))
     {
         refuse_jumps(&site, plan::COMMON, &common)?;
-        let _lock = records.lock()?;
-        let after = profile::preview(Switch::Off, &records.scratch())?;
+        let after = profile::preview(Switch::Off)?;
         files.extend(plan::changed(common.clone(), before, after)?);
     }
     if !session.output.is_json() {
@@ -89,11 +90,26 @@ fn change(site: &Site, service: &str, is_one_of_many: bool) -> Result<Option<Fil
     if after == before {
         return Ok(None);
     }
+    if let Some(target) = authselect::owned(&file) {
+        let command = Authselect::command_to_disable();
+        return Err(refused(format!(
+            "{} is {}, which authselect writes. Run: {command}",
+            file.display(),
+            target.display()
+        )));
+    }
     refuse_jumps(site, service, &path)?;
     if !then.lets_anybody_in(service) && site.lets_anybody_in(service) {
         let say = format!(
             "without our lines nobody would get in through {service}: a control in {} counts on them",
             path.display()
+        );
+        return Err(refused(say));
+    }
+    if then.lets_everybody_in(service) && !site.lets_everybody_in(service) {
+        let say = format!(
+            "without our lines anybody would get in through {service}, since a code is all that it asks for. Write a line \
+             that asks for the password together with taking them out"
         );
         return Err(refused(say));
     }
@@ -183,6 +199,13 @@ mod tests {
         let plain = "@include common-auth\nauth required pam_otp.so\n@include common-account\n";
         let found = change(&site(&[("x", plain)]), "x", false).unwrap().unwrap();
         assert_eq!(found.after, "@include common-auth\n@include common-account\n");
+    }
+
+    #[test]
+    fn a_code_that_is_all_that_is_asked_for_stays() {
+        let alone = "auth required pam_otp.so\nauth required pam_permit.so\n@include common-account\n";
+        let refused = change(&site(&[("x", alone)]), "x", false).unwrap_err();
+        assert!(refused.message.contains("anybody would get in through x"), "{}", refused.message);
     }
 
     #[test]

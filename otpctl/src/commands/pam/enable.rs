@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line::Line;
 use crate::output::line::Tone;
+use crate::pam::text;
 use crate::site::Site;
 use crate::switch;
 use crate::switch::Change;
@@ -30,7 +31,7 @@ use crate::when::Clock;
 
 /// Enables what was named.
 pub(super) fn enable(session: &Session, records: &Records, typed: &Enable) -> Result<Exit, Failure> {
-    let plans = plans(records, typed)?;
+    let plans = plans(typed)?;
     refuse_twice(records, &plans)?;
     let mut found =
         obstacles::of_people(session).map_err(|failure| failure.advise("Nothing was changed."))?;
@@ -78,10 +79,10 @@ fn tell_of_enabled(failure: Failure, enabled: &[&str]) -> Failure {
     Failure { message, ..failure }
 }
 
-fn plans(records: &Records, typed: &Enable) -> Result<Vec<Plan>, Failure> {
+fn plans(typed: &Enable) -> Result<Vec<Plan>, Failure> {
     let mut site = Site::of_this_machine();
     if typed.all {
-        return plan::for_everything(&site, records).map(|plan| vec![plan]);
+        return plan::for_everything(&site).map(|plan| vec![plan]);
     }
     let mut plans: Vec<Plan> = Vec::new();
     for service in &typed.services {
@@ -170,7 +171,7 @@ fn make(records: &Records, change: &Change) -> Result<Vec<std::path::PathBuf>, F
     let mut made = if change.profile { profile::ensure(Switch::On, None) } else { Ok(()) };
     for changed in &change.files {
         // What pam-auth-update has written is there already.
-        let is_there = std::fs::read_to_string(&changed.file).is_ok_and(|text| text == changed.after);
+        let is_there = std::fs::read(&changed.file).is_ok_and(|now| text::of(&now) == changed.after);
         if made.is_ok() && !is_there {
             made = file::replace(&changed.file, &changed.after);
         }

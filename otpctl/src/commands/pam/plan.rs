@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use super::diff;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::pam::authselect;
+use crate::pam::authselect::Authselect;
 use crate::pam::edit;
 use crate::pam::line::Phase;
 use crate::pam::modules;
 use crate::pam::modules::Kind;
+use crate::pam::text;
 use crate::site::Site;
 use crate::switch::EVERYTHING;
 use crate::switch::FileChange;
-use crate::switch::Records;
 use crate::switch::profile;
 use crate::switch::profile::Switch;
 
@@ -44,9 +46,10 @@ pub(super) fn for_service(site: &Site, service: &str) -> Result<Plan, Failure> {
     }
     let (_, before) =
         site.stacks.read(&name).ok_or_else(|| no_place(format!("there is no stack {name} in /etc/pam.d")))?;
+    let own = site.stacks.own_file(&name);
+    refuse_authselects(&own)?;
     let keys_let_in = site.is_sshd(&name);
     let after = edit::guarded(&site.stacks, &site.modules, &name, keys_let_in).map_err(no_place)?;
-    let own = site.stacks.own_file(&name);
     let site = site.with(site.stacks.imagine(&own, &after));
     Ok(Plan {
         files: changed(own, before, after)?.into_iter().collect(),
@@ -61,7 +64,12 @@ pub(super) fn for_service(site: &Site, service: &str) -> Result<Plan, Failure> {
 ///
 /// # Errors
 /// This system has no pam-auth-update, or it would not.
-pub(super) fn for_everything(site: &Site, records: &Records) -> Result<Plan, Failure> {
+pub(super) fn for_everything(site: &Site) -> Result<Plan, Failure> {
+    if !profile::is_there()
+        && let Some(selected) = Authselect::of_this_machine()
+    {
+        return Err(by_authselect(&selected, "nothing was changed:"));
+    }
     if !profile::is_there() {
         let say = "--all is Debian's pam-auth-update with otpd's profile, and one of them is not here. Name the services instead";
         return Err(Failure::new(Exit::Refused, "no_profile", say));
@@ -69,11 +77,31 @@ pub(super) fn for_everything(site: &Site, records: &Records) -> Result<Plan, Fai
     let common = site.stacks.own_file(COMMON);
     let (_, before) =
         site.stacks.read(COMMON).ok_or_else(|| no_place(format!("there is no {}", common.display())))?;
-    let after = {
-        let _lock = records.lock()?;
-        profile::preview(Switch::On, &records.scratch())?
-    };
+    let after = profile::preview(Switch::On)?;
     everything(site, common, before, after)
+}
+
+/// # Errors
+/// The file is authselect's.
+fn refuse_authselects(file: &Path) -> Result<(), Failure> {
+    let Some(target) = authselect::owned(file) else { return Ok(()) };
+    let say =
+        format!("nothing was changed: {} is {}, which authselect writes;", file.display(), target.display());
+    Err(match Authselect::of_this_machine() {
+        Some(selected) => by_authselect(&selected, &say),
+        None => Failure::new(Exit::Refused, "authselect", format!("{say} see authselect(8)")),
+    })
+}
+
+fn by_authselect(selected: &Authselect, say: &str) -> Failure {
+    let say = format!(
+        "{say} what every service includes is authselect's here, and nothing takes that back by itself. Either name \
+         services with files of their own, as sshd and login, or stay logged in as root and run what follows. To end it \
+         again: {}",
+        Authselect::command_to_disable()
+    );
+    let commands = selected.commands_to_enable();
+    Failure { commands, ..Failure::new(Exit::Refused, "authselect", say) }
 }
 
 /// What becomes of the services once common-auth says `after`: none is asked for a second code by a line of its own, and
@@ -123,9 +151,6 @@ pub(super) fn changed(file: PathBuf, before: String, after: String) -> Result<Op
     if before == after {
         return Ok(None);
     }
-    if before.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(no_place(format!("{} is no UTF-8 text, and would not stay what it is", file.display())));
-    }
     // Only these are taken out of a file that somebody has edited meanwhile.
     let mut added = diff::added(&before, &after);
     added.retain(|line| edit::unguarded(line) != *line);
@@ -140,7 +165,7 @@ pub(super) fn changed(file: PathBuf, before: String, after: String) -> Result<Op
 /// One of them was edited.
 pub(super) fn refuse_edited(files: &[FileChange]) -> Result<(), Failure> {
     for FileChange { file, before, .. } in files {
-        let now = fs::read(file).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let now = fs::read(file).ok().map(|bytes| text::of(&bytes));
         if now.is_some() && now != *before {
             let say = format!(
                 "nothing was changed: {} was edited by somebody else just now. Try again",

@@ -39,12 +39,12 @@ pub(super) fn fill(account: &mut Account) {
     assert!(account.may_warn(Warning::Reuse, NOW));
 }
 
-fn mail(byte: u8, kind: MailKind, at: UnixTime) -> Mail {
+pub(super) fn mail(byte: u8, kind: MailKind, at: UnixTime) -> Mail {
     let (id, account) = (MailId([byte; 16]), Some(AccountId(1)));
     Mail { id, account, kind, sealed: vec![byte; 40], at, expires: at.plus(Duration::from_secs(600)) }
 }
 
-fn post<R: Registry>(registry: &R, mail: Mail) {
+pub(super) fn post<R: Registry>(registry: &R, mail: Mail) {
     registry.change(&who(1000, "alice"), |_, journal| journal.post(mail)).unwrap().unwrap();
 }
 

@@ -31,7 +31,7 @@ fn change<R: Registry>(registry: &R, change: TicketChange) -> u32 {
 }
 
 /// A ticket and, beside it, one of a visit that came of it.
-fn issue<R: Registry>(registry: &R, byte: u8, whose: &Identity) -> (Ticket, Ticket) {
+pub(super) fn issue<R: Registry>(registry: &R, byte: u8, whose: &Identity) -> (Ticket, Ticket) {
     assert_eq!(change(registry, TicketChange::Issue(new(byte, whose, Scope::Account))), 1);
     let ticket = registry.ticket(mark(byte)).unwrap().unwrap();
     let scope = Scope::Visit { parent: ticket.id, host: "nas".into() };

@@ -506,7 +506,7 @@ fn who_is_signed_in_has_a_budget_of_calls_and_what_proxies_ask_takes_none_of_it(
     (0..9).for_each(|_| drop(check(&service, &away, "nas", now).unwrap()));
     (0..2).for_each(|_| assert!(status(&ticket).contains(USER)));
     let refused = status(&ticket);
-    assert!(refused.contains("org.otpd.Web.Unavailable") && refused.contains("Too many calls"), "{refused}");
+    assert!(refused.contains(wire::REFUSED) && refused.contains(wire::TOO_MANY_CALLS), "{refused}");
     assert!(matches!(visit(&service, &ticket, "nas", now), Err(Failure::TooManyCalls)));
     assert!(check(&service, &away, "nas", now).is_ok() && status(&others).contains(ADMIN));
 }

@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use otpd_proto::session::Text;
+use otpd_proto::web::TOO_MANY_CALLS;
 use serde::Serialize;
 
 use crate::browser::SIGNED_OUT;
@@ -89,11 +90,10 @@ impl Problem {
 fn status_of(reason: &str) -> StatusCode {
     match reason {
         SIGNED_OUT => StatusCode::UNAUTHORIZED,
-        "not_permitted" | "password_needed" | "code_needed" | "code_wrong" | "code_used" => {
-            StatusCode::FORBIDDEN
-        }
+        "not_permitted" | "not_on_yourself" | "not_on_root" | "password_needed" | "code_needed"
+        | "code_wrong" | "code_used" => StatusCode::FORBIDDEN,
         "locked" => StatusCode::LOCKED,
-        "too_many_mails" => StatusCode::TOO_MANY_REQUESTS,
+        "too_many_mails" | TOO_MANY_CALLS => StatusCode::TOO_MANY_REQUESTS,
         "clock_unset" | "clock_went_back" | "no_mail" => StatusCode::SERVICE_UNAVAILABLE,
         reason if reason.starts_with("no_such_") => StatusCode::NOT_FOUND,
         reason if reason.starts_with("bad_") || reason == "code_malformed" => {
@@ -150,6 +150,8 @@ mod tests {
             ("code_malformed", 422),
             ("locked", 423),
             ("too_many_mails", 429),
+            ("too_many_calls", 429),
+            ("not_on_root", 403),
             ("clock_unset", 503),
         ] {
             let trouble = Trouble::Refused { reason: reason.into(), say: "Say.".into(), until: Some(7) };

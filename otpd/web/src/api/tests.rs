@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::*;
+use crate::daemon::Trouble;
 use crate::texts::Language;
 
 fn document() -> Value {
@@ -89,6 +90,50 @@ fn body<T: Serialize + DeserializeOwned>(name: &str, elsewhere: Value) {
     }
 }
 
+/// What a route may answer with, by what it does.
+fn statuses(row: &Row) -> BTreeSet<&'static str> {
+    let mut all: Vec<&str> = vec!["200", "413", "421"];
+    match (row.path, row.method) {
+        ("/openapi.json", _) => {}
+        ("/session", GET) => all.extend(["409", "503"]),
+        ("/session", DELETE) => all.extend(["403", "503"]),
+        ("/session/password", _) => all.extend(["400", "401", "403", "409", "415", "429", "503"]),
+        (path, _) if path.starts_with("/session") => {
+            all.extend(["400", "401", "403", "415", "429", "503"]);
+        }
+        (path, method) => {
+            all.extend(["400", "401", "409", "429", "503"]);
+            if method != GET || path.starts_with("/admin") {
+                all.extend(["403", "404", "422"]);
+            }
+            if method != GET {
+                all.extend(["415", "423"]);
+            }
+        }
+    }
+    all.into_iter().collect()
+}
+
+#[test]
+fn every_status_of_a_problem_has_a_description() {
+    let document = document();
+    let trouble = |reason: &str| Trouble::Refused { reason: reason.into(), say: String::new(), until: None };
+    let mut troubles = vec![Trouble::Away { why: String::new() }, Trouble::Busy, Trouble::NotFound];
+    troubles.extend([Trouble::Forbidden, Trouble::Foreign, Trouble::UnknownHost, Trouble::TooMuch]);
+    troubles
+        .extend(["signed_out", "code_needed", "no_such_user", "bad_name", "locked", "optional"].map(trouble));
+    let mut known: BTreeSet<String> = BTreeSet::from(["400".into(), "415".into()]);
+    known.extend(troubles.iter().map(|it| Problem::of(it, Language::English).status().as_str().to_owned()));
+    let responses = document["components"]["responses"].as_object().unwrap();
+    let operations = document["paths"].as_object().unwrap().values().flat_map(|it| it.as_object().unwrap());
+    let named: BTreeSet<String> = operations
+        .flat_map(|(_, operation)| operation["responses"].as_object().unwrap().keys().cloned())
+        .filter(|status| status != "200")
+        .collect();
+    assert_eq!(named, known);
+    assert_eq!(responses.len(), known.len());
+}
+
 #[test]
 fn every_route_is_in_the_document_and_nothing_else() {
     let document = document();
@@ -105,6 +150,15 @@ fn every_route_is_in_the_document_and_nothing_else() {
             let token = given.iter().any(|it| resolved(&document, it)["name"] == "X-OTPD-Token");
             assert_eq!(token, filter != GET, "{method} {path}");
             assert_eq!(given.iter().any(|it| it["in"] == "path"), path.contains("{id}"), "{method} {path}");
+            let named: BTreeSet<&str> =
+                operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(named, statuses(row), "{method} {path}");
+            for response in operation["responses"].as_object().unwrap().iter().filter(|(it, _)| *it != "200")
+            {
+                let problem = resolved(&document, response.1);
+                let schema = &problem["content"]["application/problem+json"]["schema"];
+                assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{method} {path}: {response:?}");
+            }
             for schema in [
                 &operation["requestBody"]["content"]["application/json"]["schema"],
                 &operation["responses"]["200"]["content"]["application/json"]["schema"],
@@ -135,6 +189,12 @@ fn every_schema_is_its_type() {
     body::<AnswerParameters>("Answer", json!({}));
     body::<sign_in::Open>("Open", json!({}));
     body::<sign_in::Password>("Password", json!({}));
+    let user = || json!({ "user": "x" });
+    body::<prove::Proof>("AdminCode", json!({}));
+    body::<account::ProofParameters>("AdminProof", user());
+    body::<admin::ResetParameters>("AdminProof", user());
+    body::<account::EndSignInsParameters>("AdminEndSignIns", user());
+    body::<admin::MailTestParameters>("MailTest", json!({}));
     reply::<account::Status>("Status");
     reply::<account::Requirement>("Requirement");
     reply::<account::Lane>("Lane");
@@ -157,16 +217,52 @@ fn every_schema_is_its_type() {
     reply::<account::TurnedOff>("TurnedOff");
     reply::<account::Unlocked>("Unlocked");
     reply::<web::Holder>("Who");
+    reply::<admin::Account>("AccountSummary");
+    reply::<admin::Accounts>("Accounts");
+    reply::<admin::EnrolCode>("EnrolCode");
+    reply::<admin::WasReset>("WasReset");
+    reply::<admin::Concerned>("Concerned");
+    reply::<admin::PolicyReport>("PolicyReport");
+    reply::<admin::Event>("Event");
+    reply::<admin::Audit>("Audit");
+    reply::<admin::Check>("Check");
+    reply::<admin::Doctor>("Doctor");
+    reply::<admin::MailTry>("MailTry");
+    reply::<admin::MailGivenUp>("MailGivenUp");
+    reply::<admin::MailStatus>("MailStatus");
+    reply::<admin::MailTested>("MailTested");
     reply::<session::Text>("Text");
     reply::<sign_in::Session>("Session");
     reply::<sign_in::Step>("Ask");
     reply::<sign_in::Step>("Done");
 }
 
+/// A query names what the parameters of its method have, but for codes and what is in the path.
+#[track_caller]
+fn query<T: Serialize + Default>(path: &str, elsewhere: &[&str]) {
+    let document = document();
+    let given = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+    let named =
+        given.iter().filter(|it| it["in"] == "query").map(|it| it["name"].as_str().unwrap().to_owned());
+    let fields = serde_json::to_value(T::default()).unwrap();
+    let fields = fields.as_object().unwrap().keys().filter(|name| !elsewhere.contains(&name.as_str()));
+    assert_eq!(named.collect::<BTreeSet<_>>(), fields.cloned().collect(), "{path}");
+}
+
+#[test]
+fn every_query_is_that_of_its_method() {
+    query::<account::DevicesParameters>("/devices", &["user"]);
+    query::<account::DevicesParameters>("/admin/accounts/{id}/devices", &["user"]);
+    query::<admin::AccountsParameters>("/admin/accounts", &["code"]);
+    query::<admin::PolicyReportParameters>("/admin/policy", &[]);
+    query::<admin::AuditParameters>("/admin/audit", &["code"]);
+    query::<admin::MailStatusParameters>("/admin/mail", &[]);
+}
+
 #[test]
 fn a_problem_has_the_fields_of_its_schema() {
     let text = session::Text { style: session::Style::Error, text: "x".into() };
-    let locked = crate::daemon::Trouble::Refused { reason: "locked".into(), say: "x".into(), until: Some(1) };
+    let locked = Trouble::Refused { reason: "locked".into(), say: "x".into(), until: Some(1) };
     let problem = Problem::of(&locked, Language::English).with_texts(vec![text]);
     let problem = serde_json::to_value(problem).unwrap();
     let document = document();

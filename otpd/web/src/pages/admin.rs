@@ -1,19 +1,13 @@
-//! Administration: for root and the administrators' group. Every page begins with [`Admin`], which nobody else gets by;
-//! what an administrator may do is decided by `otpd` at each call.
+//! Administration: for root and the administrators' group. Every page begins with [`Admin`].
 
 use askama::Template;
 use axum::Router;
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::routing::get;
 use axum::routing::post;
-use otpd_proto::web::Holder;
 
 use super::Frame;
+use crate::admin::Admin;
 use crate::app::App;
-use crate::browser::Browser;
-use crate::daemon::Caller;
-use crate::daemon::Trouble;
 
 mod accounts;
 mod act;
@@ -24,30 +18,9 @@ mod health;
 mod one;
 mod policy;
 
-/// An administrator who is signed in.
-pub(crate) struct Admin {
-    browser: Browser,
-    caller: Caller,
-    holder: Holder,
-}
-
 impl Admin {
     fn frame(&self, app: &App) -> Frame {
         Frame::new(app, &self.browser, Some(&self.holder.user))
-    }
-}
-
-impl FromRequestParts<App> for Admin {
-    type Rejection = Trouble;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
-        let browser = Browser::from_request_parts(parts, app).await?;
-        let caller = browser.caller()?;
-        let holder = app.daemon().who(&caller).await?;
-        if !holder.admin {
-            return Err(Trouble::Forbidden);
-        }
-        Ok(Self { browser, caller, holder })
     }
 }
 

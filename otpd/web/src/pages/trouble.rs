@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use otpd_proto::web::TOO_MANY_CALLS;
 
 use super::Frame;
 use super::go;
@@ -59,6 +60,9 @@ type Words = (StatusCode, &'static str, String, Option<&'static str>);
 fn words(browser: &Browser, trouble: &Trouble) -> Words {
     let say = |key| browser.language.say(key);
     match trouble {
+        Trouble::Refused { reason, .. } if reason == TOO_MANY_CALLS => {
+            (StatusCode::TOO_MANY_REQUESTS, say("trouble.refused"), String::new(), Some("/account"))
+        }
         Trouble::Refused { .. } => {
             (StatusCode::UNPROCESSABLE_ENTITY, say("trouble.refused"), String::new(), Some("/account"))
         }

@@ -10,9 +10,9 @@ use otpd_proto::admin::Accounts;
 use otpd_proto::admin::AccountsParameters;
 use serde::Deserialize;
 
-use super::Admin;
 use super::link;
 use super::some;
+use crate::admin::Admin;
 use crate::app::App;
 use crate::daemon::Trouble;
 use crate::pages::Frame;

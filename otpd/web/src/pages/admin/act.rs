@@ -12,10 +12,9 @@ use otpd_proto::account;
 use otpd_proto::admin as wire;
 use serde::Deserialize;
 
-use super::Admin;
 use super::link;
-use super::one;
-use super::one::May;
+use crate::admin::Admin;
+use crate::admin::May;
 use crate::app::App;
 use crate::browser::SIGNED_OUT;
 use crate::clock;
@@ -90,7 +89,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Trouble> {
     let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
     // Whoever is nobody is said to be, before anything is typed.
-    let user = one::status(&app, &admin.caller, &asked.user).await?.user;
+    let user = admin.status(&app, &asked.user).await?.user;
     if May::of(&admin.holder.user, &user) != May::Act {
         return Ok(go(&link("/admin/account", &[("user", &user)])));
     }
@@ -207,6 +206,7 @@ impl Act {
     ) -> Result<String, Trouble> {
         let daemon = app.daemon();
         let caller = &admin.caller;
+        let user = &*admin.acting_on(app, user).await?;
         let whose = Some(user.to_owned());
         let done = match self {
             Self::Unlock => {

@@ -12,10 +12,10 @@ use otpd_proto::admin::AuditParameters;
 use otpd_proto::admin::Event;
 use serde::Deserialize;
 
-use super::Admin;
 use super::Prove;
 use super::link;
 use super::some;
+use crate::admin::Admin;
 use crate::app::App;
 use crate::daemon::Caller;
 use crate::daemon::Trouble;
@@ -83,16 +83,8 @@ pub(crate) async fn post(
     admin: Admin,
     Form(mut posted): Form<Posted>,
 ) -> Result<Response, Trouble> {
-    // Before the first event there is none: this proves, and reads nothing.
-    let call = AuditParameters {
-        before: Some(1),
-        tail: Some(1),
-        code: typed(posted.code.take()),
-        ..AuditParameters::default()
-    };
-    let proven: Result<Audit, Trouble> = app.daemon().call_as(&admin.caller, admin::AUDIT, call).await;
-    match proven {
-        Ok(_) => Ok(go(&posted.asked.path("/admin/audit", &posted.asked.before))),
+    match admin.prove(&app, typed(posted.code.take())).await {
+        Ok(()) => Ok(go(&posted.asked.path("/admin/audit", &posted.asked.before))),
         Err(trouble @ Trouble::Refused { .. }) if !trouble.is(crate::browser::SIGNED_OUT) => {
             let error = refusal(admin.browser.language, &trouble);
             show_again(&prove(admin.frame(&app), &posted.asked, Some(error)))

@@ -8,9 +8,9 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use otpd_proto::admin::Event;
 
-use super::Admin;
 use super::audit;
 use super::audit::Asked;
+use crate::admin::Admin;
 use crate::app::App;
 use crate::daemon::Trouble;
 use crate::pages::show;

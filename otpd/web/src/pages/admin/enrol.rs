@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::Response;
 use otpd_proto::Secret;
 
-use super::Admin;
 use super::link;
+use crate::admin::Admin;
 use crate::app::App;
 use crate::clock;
 use crate::daemon::Trouble;

@@ -18,8 +18,8 @@ use otpd_proto::admin::MailTestParameters;
 use otpd_proto::admin::MailTested;
 use serde::Deserialize;
 
-use super::Admin;
 use super::link;
+use crate::admin::Admin;
 use crate::app::App;
 use crate::clock;
 use crate::daemon::Trouble;

@@ -11,13 +11,12 @@ use otpd_proto::account::DevicesParameters;
 use otpd_proto::account::SignIns;
 use otpd_proto::account::SignInsParameters;
 use otpd_proto::account::Status;
-use otpd_proto::account::StatusParameters;
 use serde::Deserialize;
 
-use super::Admin;
 use super::link;
+use crate::admin::Admin;
+use crate::admin::May;
 use crate::app::App;
-use crate::daemon::Caller;
 use crate::daemon::Trouble;
 use crate::pages::Frame;
 use crate::pages::account::done;
@@ -35,14 +34,6 @@ struct Page {
     done: Option<&'static str>,
 }
 
-/// Whether an administrator can act on an account here.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum May {
-    Act,
-    NotOnThemselves,
-    NotOnRoot,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Asked {
@@ -56,7 +47,7 @@ pub(crate) async fn get(
     admin: Admin,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {
-    let status = status(&app, &admin.caller, &asked.user).await?;
+    let status = admin.status(&app, &asked.user).await?;
     let user = Some(status.user.clone());
     let daemon = app.daemon();
     let call = DevicesParameters { user: user.clone(), ..DevicesParameters::default() };
@@ -74,23 +65,6 @@ pub(crate) async fn get(
     })
 }
 
-/// How somebody's account stands.
-pub(super) async fn status(app: &App, caller: &Caller, user: &str) -> Result<Status, Trouble> {
-    let call = StatusParameters { user: Some(user.to_owned()) };
-    app.daemon().call_as(caller, account::STATUS, call).await
-}
-
-impl May {
-    /// `otpd` decides; this only leaves out what it would refuse.
-    pub(super) fn of(admin: &str, user: &str) -> Self {
-        match user {
-            "root" => Self::NotOnRoot,
-            _ if user == admin => Self::NotOnThemselves,
-            _ => Self::Act,
-        }
-    }
-}
-
 impl Page {
     fn path(&self, act: &str) -> String {
         link(&format!("/admin/do/{act}"), &[("user", &self.status.user)])
@@ -105,7 +79,8 @@ impl Page {
     }
 
     fn why_not(&self) -> &'static str {
-        self.f.say(if self.may == May::NotOnRoot { "admin.not_root" } else { "admin.not_self" })
+        let key = self.may.why_not().map(|reason| format!("reason.{reason}"));
+        key.and_then(|key| self.f.language.find(&key)).unwrap_or_default()
     }
 
     /// Lanes with wrong codes, in words.

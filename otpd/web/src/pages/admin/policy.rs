@@ -11,9 +11,9 @@ use otpd_proto::admin::PolicyReport;
 use otpd_proto::admin::PolicyReportParameters;
 use serde::Deserialize;
 
-use super::Admin;
 use super::link;
 use super::some;
+use crate::admin::Admin;
 use crate::app::App;
 use crate::daemon::Trouble;
 use crate::pages::Frame;
