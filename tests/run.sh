@@ -182,8 +182,7 @@ check "packages have the version of the workspace" one_version
 # The suites wait more than they compute: meanwhile, what the quickstart builds. If it fails, the quickstart says why.
 # Beside it what the installation on a bare Debian needs: the rest of the programs, and that Debian.
 {
-    nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p otpctl -p pam_otp
-    nice -n 19 cargo build --quiet --release --locked -p otpd-try
+    nice -n 19 cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p otpctl -p pam_otp -p otpd-try
     nice -n 19 tests/tree/run.sh bare
 } >/dev/null 2>&1 &
 release=$!
