@@ -1,10 +1,5 @@
-<<<<<<< HEAD
 //! otpd-web in hostile hands: requests as no browser sends them, more of them than there should be, browsers that others
 //! have prepared, and in the end otpd-web itself taken over. With otpd, otpd-login and otpd-web as they are.
-=======
-//! otpd-web in hostile hands: requests as no browser sends them, too long or too slow, and browsers that others have
-//! prepared. With otpd, otpd-login and otpd-web as they are.
->>>>>>> main
 
 #[path = "web/browser.rs"]
 #[allow(dead_code, reason = "of the suite of the account page, which needs more of it")]
@@ -15,7 +10,6 @@ mod cookies;
 mod crowds;
 #[path = "hostile/elsewhere.rs"]
 mod elsewhere;
-<<<<<<< HEAD
 #[path = "hostile/frames.rs"]
 mod frames;
 #[path = "forward_auth/front.rs"]
@@ -25,11 +19,6 @@ mod front;
 mod names;
 #[path = "hostile/paths.rs"]
 mod paths;
-=======
-#[path = "forward_auth/front.rs"]
-#[allow(dead_code, reason = "of the suite of forward-auth, which needs more of it")]
-mod front;
->>>>>>> main
 #[path = "hostile/raw.rs"]
 mod raw;
 #[path = "web/site.rs"]
@@ -37,8 +26,5 @@ mod raw;
 mod site;
 #[path = "hostile/smuggling.rs"]
 mod smuggling;
-<<<<<<< HEAD
 #[path = "hostile/taken_over.rs"]
 mod taken_over;
-=======
->>>>>>> main

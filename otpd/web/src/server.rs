@@ -25,17 +25,14 @@ use tower_service::Service;
 use crate::browser::Peer;
 use crate::listen::Listener;
 use crate::proxies::Proxies;
+use crate::shelf::Slot;
 use crate::shelf::Slots;
-use crate::stall::Stalls;
 use crate::tls::Certificate;
-use crate::waiting::Place;
-use crate::waiting::Waiting;
 
 /// What every connection is served with.
 pub struct Server {
     router: Router,
     slots: Slots,
-    waiting: Arc<Waiting>,
     proxies: Proxies,
     certificate: Option<Arc<Certificate>>,
     loopback_tls: bool,
@@ -53,7 +50,7 @@ impl Server {
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
         let (certificate, loopback_tls) = tls;
-        Arc::new(Self { router, slots, waiting: Arc::default(), proxies, certificate, loopback_tls, stop })
+        Arc::new(Self { router, slots, proxies, certificate, loopback_tls, stop })
     }
 
     /// Serves one listener until it is time to stop, and then until its connections have ended.
@@ -109,64 +106,45 @@ impl Server {
         // All browsers behind a proxy have its address.
         let counted = from.filter(|address| !self.proxies.contain(*address));
         // Nothing is read and nothing said: whoever holds too many connections pays for the next.
-        let mut slot = self.slots.take(counted);
-        if slot.is_none() && !self.slots.are_all_of(counted) && self.waiting.make_room() {
-            slot = self.slots.take(counted);
-        }
-        let Some(slot) = slot else { return };
-        let place = self.waiting.enter(slot);
+        let Some(slot) = self.slots.take(counted) else { return };
         let server = Arc::clone(self);
         let peer = Peer { address: from, tls };
-        tokio::spawn(async move {
-            tokio::select! {
-                () = server.serve(Stalls::new(stream, STALLED), peer, &place) => {}
-                () = place.taken() => {}
-            }
-            drop((place, open));
-        });
+        tokio::spawn(async move { server.serve(stream, peer, (slot, open)).await });
     }
 
-    async fn serve<S>(&self, stream: S, peer: Peer, place: &Arc<Place>)
+    async fn serve<S>(self: Arc<Self>, stream: S, peer: Peer, held: (Slot, Open))
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         match self.certificate.as_ref().filter(|_| peer.tls) {
             None if peer.tls => {}
-            None => self.speak(stream, peer, place).await,
+            None => self.speak(stream, peer).await,
             Some(certificate) => {
                 let acceptor = TlsAcceptor::from(certificate.now());
                 if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                    self.speak(stream, peer, place).await;
+                    self.speak(stream, peer).await;
                 }
             }
         }
+        drop(held);
     }
 
-    async fn speak<S>(&self, stream: S, peer: Peer, place: &Arc<Place>)
+    async fn speak<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (router, place) = (self.router.clone(), Arc::clone(place));
+        let router = self.router.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            place.begin();
             request.extensions_mut().insert(peer);
             // It may have come with a length as well, and whoever stands before us may have gone by that: what follows
             // could be somebody's body to them and a request to us (RFC 9112, section 6.1).
             let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
-<<<<<<< HEAD
-            let (mut router, place) = (router.clone(), Arc::clone(&place));
-=======
             let mut router = router.clone();
->>>>>>> main
             async move {
                 let mut response = router.call(request).await?;
                 if is_last {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-<<<<<<< HEAD
-                place.end();
-=======
->>>>>>> main
                 Ok::<_, Infallible>(response)
             }
         });
@@ -202,8 +180,6 @@ const HEADERS: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const LARGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
-/// Of an answer of which nothing is read.
-const STALLED: Duration = Duration::from_secs(10);
 /// Of a connection, whatever it does.
 const LONGEST: Duration = Duration::from_secs(600);
 const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -96,14 +96,6 @@ impl Slots {
         held.insert(of, mine.saturating_add(1));
         Some(Slot { held: Arc::clone(&self.held), of })
     }
-
-    /// Whether an address has all that it may have, however many are left.
-    #[must_use]
-    pub fn are_all_of(&self, address: Option<IpAddr>) -> bool {
-        let of = address.map(neighbours);
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        of.is_some() && held.get(&of).is_some_and(|mine| *mine >= self.each)
-    }
 }
 
 impl Drop for Slot {
@@ -166,7 +158,6 @@ mod tests {
         let first = slots.take(address("2001:db8::1")).unwrap();
         let _second = slots.take(address("2001:db8::2")).unwrap();
         assert!(slots.take(address("2001:db8::3")).is_none(), "a neighbour is the same");
-        assert!(slots.are_all_of(address("2001:db8::3")) && !slots.are_all_of(address("192.0.2.1")));
         let third = slots.take(address("192.0.2.1")).unwrap();
         assert!(slots.take(address("192.0.2.2")).is_none(), "all are taken");
         drop(third);

@@ -1,21 +1,8 @@
-<<<<<<< HEAD
-//! Too much, too long, too slow, too many: it is refused or cut off, others are served meanwhile, and memory has an end.
-
-use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
-use std::net::TcpStream;
-use std::process::Stdio;
-use std::time::Duration;
-=======
 //! Too much, too long, too slow: it is refused or cut off, others are served meanwhile, and memory has an end.
 
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
->>>>>>> main
 
 use crate::raw::answers;
 use crate::raw::exchange;
@@ -29,13 +16,6 @@ fn memory(site: &Site, name: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-<<<<<<< HEAD
-fn descriptors(site: &Site) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", site.web_pid())).unwrap().count()
-}
-
-=======
->>>>>>> main
 #[test]
 fn a_head_is_taken_up_to_its_limits_and_no_further() {
     let site = Site::new();
@@ -113,99 +93,3 @@ fn a_body_that_drips_is_cut_off_and_others_are_served_meanwhile() {
         assert_eq!(statuses(&answers(stream)), [413]);
     }
 }
-<<<<<<< HEAD
-
-#[test]
-fn whoever_does_not_read_the_answers_is_cut_off() {
-    let site = Site::with("", "limits = { connections = 8, connections_per_address = 8 }");
-    let before = memory(&site, "VmHWM");
-    let get = format!("GET /assets/none HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", site.port);
-    let deaf: Vec<TcpStream> = (0..8)
-        .map(|_| {
-            let stream = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
-            stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
-            // Until no more is taken: then neither side goes on.
-            while (&stream).write_all(get.repeat(100).as_bytes()).is_ok() {}
-            stream
-        })
-        .collect();
-    for stream in &deaf {
-        // The other side has ended it; what was written before is still there to be read.
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
-        let ended = loop {
-            match (&*stream).write(b"GET / HTTP/1.1\r\n") {
-                Ok(_) => {}
-                Err(error) => break error.kind(),
-            }
-        };
-        assert!(
-            matches!(ended, std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe),
-            "{ended}"
-        );
-    }
-    assert_eq!(site.browser().go("/sign-in").status, 200);
-    let grown = memory(&site, "VmHWM") - before;
-    assert!(grown < 8 * 1024, "{grown} KiB more");
-}
-
-/// Connects that often and holds it until dropped.
-struct Crowd(std::process::Child);
-
-impl Crowd {
-    fn come(site: &Site, count: usize, addresses: usize) -> Self {
-        let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/idle.py");
-        let mut idle = site.bed.command("python3");
-        idle.args([tool, &site.port.to_string(), &count.to_string(), &addresses.to_string()]);
-        let mut idle = idle.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(idle.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), format!("connected {count}"));
-        Self(idle)
-    }
-}
-
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn ten_thousand_who_say_nothing_keep_nobody_out_and_cost_little() {
-    let mut site = Site::new();
-    site.bed.user("alice");
-    // Somebody is signing in while they come, and others after.
-    let mut alice = site.browser();
-    alice.go("/sign-in");
-    let (before, few) = (memory(&site, "VmHWM"), descriptors(&site));
-    for addresses in [1, 200] {
-        let crowd = Crowd::come(&site, 10_000, addresses);
-        let held = descriptors(&site) - few;
-        // A connection needs one descriptor; those of calls to otpd are few.
-        assert!(held <= if addresses == 1 { 64 } else { 300 }, "{held} descriptors for {addresses}");
-        let mut stream = TcpStream::connect(("127.0.0.1", site.port));
-        if addresses > 1 {
-            for _ in 0..20 {
-                assert_eq!(site.browser().go("/sign-in").status, 200, "from {addresses} addresses");
-            }
-            alice.submit("/sign-in", &[("user", "alice"), ("password", otpd_tests::PASSWORD)]);
-            alice.page.says("Account security");
-            let mut whole = stream.unwrap();
-            whole.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-            let mut said = String::new();
-            whole.read_to_string(&mut said).unwrap();
-            assert!(said.starts_with("HTTP/1.1 200"), "{said}");
-        } else {
-            // This address is not that of the crowd.
-            assert!(stream.as_mut().is_ok());
-            assert_eq!(site.browser().go("/sign-in").status, 200, "from one address");
-        }
-        drop(crowd);
-    }
-    let grown = memory(&site, "VmHWM") - before;
-    assert!(grown < 16 * 1024, "{grown} KiB more");
-}
-=======
->>>>>>> main

@@ -1,17 +1,10 @@
-<<<<<<< HEAD
 //! Other sites: nobody is led to one, and no post comes from one.
-=======
-//! Other sites: nobody is led to one.
->>>>>>> main
 
 use std::process::Command;
 
 use otpd_tests::PASSWORD;
-<<<<<<< HEAD
 use serde_json::Value;
 use serde_json::json;
-=======
->>>>>>> main
 
 use crate::browser::Browser;
 use crate::front::next;
@@ -207,7 +200,6 @@ fn nobody_is_led_to_another_site_by_a_visit() {
     planted.sign_in("alice", PASSWORD, None);
     assert_eq!((planted.page.status, planted.page.header("location")), (404, None));
 }
-<<<<<<< HEAD
 
 #[test]
 fn no_post_comes_from_elsewhere_whatever_it_says() {
@@ -280,7 +272,5 @@ fn no_post_comes_from_elsewhere_whatever_it_says() {
         site.bed.daemon().account("org.otpd.Admin.Audit", &json!({"user": "alice", "tail": 10})).unwrap();
     let kinds: Vec<&Value> =
         events["events"].as_array().unwrap().iter().map(|event| &event["event"]).collect();
-    assert_eq!(kinds, ["sign_in"], "{events}");
+    assert_eq!(kinds, ["login", "account", "sign_in"], "{events}");
 }
-=======
->>>>>>> main

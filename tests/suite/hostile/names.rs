@@ -1,15 +1,8 @@
-//! Whoever has no password learns nothing of who has an account here: neither from what is said, nor from what is done.
+//! Whoever has no password learns nothing of who has an account here.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::process::Child;
-use std::process::Stdio;
 
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use otpd_tests::PASSWORD;
 use serde_json::json;
 
@@ -75,61 +68,4 @@ fn what_is_said_to_a_wrong_password_is_the_same_to_the_byte() {
         said.insert(("API".into(), browser.page.body.clone()));
     }
     assert_eq!(said.len(), 2, "{said:#?}");
-}
-
-/// Watches what otpd-login does.
-struct Watch(Child);
-
-impl Watch {
-    fn start(site: &Site, log: &std::path::Path) -> Self {
-        let pid = site.logins.pid().to_string();
-        let mut strace = site.bed.command("strace");
-        strace.args(["-f", "-e", "trace=connect,select,pselect6,clock_nanosleep,execve", "-p", &pid, "-o"]);
-        let mut strace = strace.arg(log).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(strace.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("attached") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "strace does not attach: {line}");
-        }
-        Self(strace)
-    }
-
-    fn stop(mut self) {
-        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), Signal::SIGINT).unwrap();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn what_is_done_for_a_wrong_password_is_the_same_for_everybody_and_otpd_is_not_asked() {
-    let site = site();
-    let mut done = BTreeSet::new();
-    for (number, (user, password)) in USERS.into_iter().enumerate() {
-        let log = site.bed.path(&format!("strace-{number}"));
-        let watch = Watch::start(&site, &log);
-        let mut browser = site.browser();
-        browser.sign_in(user, password, None);
-        assert_eq!(browser.page.status, 401, "{user}");
-        watch.stop();
-        let log = fs::read_to_string(log).unwrap();
-        // The delay is the longest part by far, and its length is drawn anew each time: three seconds, and not by whom.
-        let delays = log.lines().filter(|line| line.contains("select") || line.contains("nanosleep")).count();
-        let sockets: Vec<String> = log
-            .lines()
-            .filter(|line| line.contains("connect("))
-            .filter_map(|line| line.split("sun_path=\"").nth(1)?.split('"').next().map(str::to_owned))
-            .collect();
-        assert!(!sockets.iter().any(|path| path.contains("otpd/")), "{user}: {log}");
-        let programs = log.lines().filter(|line| line.contains("execve(")).count();
-        assert!(delays > 0, "{user}: {log}");
-        done.insert((delays, sockets, programs));
-    }
-    assert_eq!(done.len(), 1, "{done:?}");
-    // The watch does see otpd asked, where somebody gave the right password.
-    let log = site.bed.path("strace-right");
-    let watch = Watch::start(&site, &log);
-    site.browser().sign_in("known-with-one", PASSWORD, None).says("Enter your code");
-    watch.stop();
-    assert!(fs::read_to_string(log).unwrap().contains("otpd/login.sock"));
 }
