@@ -10,7 +10,6 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::raw::answers;
 use crate::raw::exchange;
@@ -138,7 +137,7 @@ fn whoever_does_not_read_the_answers_is_cut_off_and_whoever_reads_slowly_is_not(
         });
         // For longer than the deaf are waited for, and then the rest.
         for _ in 0..50 {
-            thread::sleep(Duration::from_millis(500));
+            pause(500);
             reading.read_exact(&mut [0; 16_384]).unwrap();
         }
         let mut said = Vec::new();
@@ -149,6 +148,11 @@ fn whoever_does_not_read_the_answers_is_cut_off_and_whoever_reads_slowly_is_not(
     assert_eq!(site.browser().go("/sign-in").status, 200);
     let grown = memory(&site, "VmHWM") - before;
     assert!(grown < 8 * 1024, "{grown} KiB more");
+}
+
+#[expect(clippy::disallowed_methods, reason = "somebody slow is what is played here, and others come again")]
+fn pause(milliseconds: u64) {
+    thread::sleep(Duration::from_millis(milliseconds));
 }
 
 /// Answers to this many are more than any buffer on the way takes.
@@ -193,11 +197,11 @@ fn ten_thousand_who_say_nothing_keep_nobody_out_for_long_and_cost_little() {
     let held = descriptors(&site) - few;
     assert!(held <= 300, "{held} descriptors");
     let ask = format!("GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", site.port);
-    let late = Instant::now() + Duration::from_secs(30);
-    while statuses(&exchange(site.port, ask.as_bytes())) != [200] {
-        assert!(Instant::now() < late, "they keep their places");
-        thread::sleep(Duration::from_millis(100));
-    }
+    let served = (0..300).any(|_| {
+        pause(100);
+        statuses(&exchange(site.port, ask.as_bytes())) == [200]
+    });
+    assert!(served, "they keep their places");
     drop(crowd);
     let grown = memory(&site, "VmHWM") - before;
     assert!(grown < 16 * 1024, "{grown} KiB more");
