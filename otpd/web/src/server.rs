@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
@@ -74,6 +75,8 @@ impl Server {
                         Ok((stream, from)) => {
                             // Replies are short; without it the last part of each would wait.
                             let _ = stream.set_nodelay(true);
+                            // Whoever reads slowly is waited for, whoever reads nothing is not: the kernel sees which.
+                            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
                             self.begin(stream, Some(from.ip()), tls, open.clone());
                         }
                         Err(error) => pause(&error).await,
@@ -178,6 +181,8 @@ type Open = tokio::sync::mpsc::Sender<()>;
 /// For the head of a request, from its first wait on: an idle connection ends by it too.
 const HEADERS: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// In which the other end has to take in something of an answer.
+const UNREAD: Duration = Duration::from_secs(20);
 const LARGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 /// Of a connection, whatever it does.

@@ -1,8 +1,15 @@
-//! Too much, too long, too slow: it is refused or cut off, others are served meanwhile, and memory has an end.
+//! Too much, too long, too slow, too many: it is refused or cut off, others are served meanwhile, and memory has an end.
 
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::ErrorKind;
+use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use crate::raw::answers;
 use crate::raw::exchange;
@@ -14,6 +21,10 @@ fn memory(site: &Site, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", site.web_pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn descriptors(site: &Site) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", site.web_pid())).unwrap().count()
 }
 
 #[test]
@@ -92,4 +103,106 @@ fn a_body_that_drips_is_cut_off_and_others_are_served_meanwhile() {
     for stream in &mut slow {
         assert_eq!(statuses(&answers(stream)), [413]);
     }
+}
+
+#[test]
+fn whoever_does_not_read_the_answers_is_cut_off_and_whoever_reads_slowly_is_not() {
+    let site = Site::with("", "limits = { connections = 9, connections_per_address = 9 }");
+    let before = memory(&site, "VmHWM");
+    let get = format!("GET /assets/none HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", site.port);
+    let connect = || TcpStream::connect(("127.0.0.1", site.port)).unwrap();
+    let slow = connect();
+    let deaf: Vec<TcpStream> = (0..8).map(|_| connect()).collect();
+    thread::scope(|scope| {
+        for mut stream in deaf {
+            // Until no more is taken, and then until the other side ends it.
+            let get = format!("{get}\r\n").repeat(100);
+            stream.set_write_timeout(Some(Duration::from_secs(50))).unwrap();
+            scope.spawn(move || {
+                let ended = loop {
+                    match stream.write_all(get.as_bytes()) {
+                        Ok(()) => {}
+                        Err(error) => break error.kind(),
+                    }
+                };
+                let is_cut =
+                    matches!(ended, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::TimedOut);
+                assert!(is_cut, "{ended}");
+            });
+        }
+        let (mut asking, mut reading) = (slow.try_clone().unwrap(), slow);
+        scope.spawn(move || {
+            asking.write_all(format!("{get}\r\n").repeat(ASKED - 1).as_bytes()).unwrap();
+            asking.write_all(format!("{get}Connection: close\r\n\r\n").as_bytes()).unwrap();
+        });
+        // For longer than the deaf are waited for, and then the rest.
+        for _ in 0..50 {
+            pause(500);
+            reading.read_exact(&mut [0; 16_384]).unwrap();
+        }
+        let mut said = Vec::new();
+        reading.read_to_end(&mut said).unwrap();
+        assert!(said.len() > 8 << 20, "{} would have been on the way at once", said.len());
+        assert!(String::from_utf8(said).unwrap().trim_end().ends_with("</html>"));
+    });
+    assert_eq!(site.browser().go("/sign-in").status, 200);
+    let grown = memory(&site, "VmHWM") - before;
+    assert!(grown < 8 * 1024, "{grown} KiB more");
+}
+
+#[expect(clippy::disallowed_methods, reason = "somebody slow is what is played here, and others come again")]
+fn pause(milliseconds: u64) {
+    thread::sleep(Duration::from_millis(milliseconds));
+}
+
+/// Answers to this many are more than any buffer on the way takes.
+const ASKED: usize = 10_000;
+
+/// Connects that often and holds it until dropped.
+struct Crowd(std::process::Child);
+
+impl Crowd {
+    fn come(site: &Site, count: usize, addresses: usize) -> Self {
+        let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/idle.py");
+        let mut idle = site.bed.command("python3");
+        idle.args([tool, &site.port.to_string(), &count.to_string(), &addresses.to_string()]);
+        let mut idle = idle.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(idle.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), format!("connected {count}"));
+        Self(idle)
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn ten_thousand_who_say_nothing_keep_nobody_out_for_long_and_cost_little() {
+    let site = Site::new();
+    site.browser().go("/sign-in");
+    let (before, few) = (memory(&site, "VmHWM"), descriptors(&site));
+    // From one address it is too many at once.
+    let crowd = Crowd::come(&site, 10_000, 1);
+    let held = descriptors(&site) - few;
+    assert!(held <= 64, "{held} descriptors");
+    assert_eq!(site.browser().go("/sign-in").status, 200);
+    drop(crowd);
+    // From two hundred all places are taken, each for as long as a head may take.
+    let crowd = Crowd::come(&site, 10_000, 200);
+    let held = descriptors(&site) - few;
+    assert!(held <= 300, "{held} descriptors");
+    let ask = format!("GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", site.port);
+    let served = (0..300).any(|_| {
+        pause(100);
+        statuses(&exchange(site.port, ask.as_bytes())) == [200]
+    });
+    assert!(served, "they keep their places");
+    drop(crowd);
+    let grown = memory(&site, "VmHWM") - before;
+    assert!(grown < 16 * 1024, "{grown} KiB more");
 }

@@ -1,8 +1,10 @@
-//! Other sites: nobody is led to one.
+//! Other sites: nobody is led to one, and no post comes from one.
 
 use std::process::Command;
 
 use otpd_tests::PASSWORD;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::browser::Browser;
 use crate::front::next;
@@ -197,4 +199,78 @@ fn nobody_is_led_to_another_site_by_a_visit() {
     planted.cookies.insert("__Host-otpd-after".into(), "host=evil.example&to=%2F&mark=x".into());
     planted.sign_in("alice", PASSWORD, None);
     assert_eq!((planted.page.status, planted.page.header("location")), (404, None));
+}
+
+#[test]
+fn no_post_comes_from_elsewhere_whatever_it_says() {
+    let mut site = Site::new();
+    for user in ["alice", "mallory"] {
+        site.bed.user(user);
+    }
+    let mut alice = site.browser();
+    alice.sign_in("alice", PASSWORD, None).says("Account security");
+    let mut mallory = site.browser();
+    mallory.sign_in("mallory", PASSWORD, None).says("Account security");
+    let (own, others) = (alice.token(), mallory.token());
+    let ours = format!("http://127.0.0.1:{}", site.port);
+    let none = String::new();
+    for (origins, fetch) in [
+        (vec![none.clone()], ""),
+        (vec![none.clone()], "cross-site"),
+        (vec![none.clone()], "same-site"),
+        (vec![none.clone()], "none"),
+        (vec![none.clone()], "SAME-ORIGIN"),
+        (vec![none.clone()], "same-origin, cross-site"),
+        (vec!["null".into()], ""),
+        (vec!["null".into()], "same-origin"),
+        (vec![ours.replace("http:", "https:")], "same-origin"),
+        (vec![ours.replace("127.0.0.1", "localhost")], "same-origin"),
+        (vec![ours.replace("127.0.0.1", "127.1")], "same-origin"),
+        (vec![ours.rsplit_once(':').unwrap().0.to_owned()], "same-origin"),
+        (vec![format!("{ours}1")], "same-origin"),
+        (vec![format!("{ours}/")], "same-origin"),
+        (vec![format!("{ours} https://evil.example")], "same-origin"),
+        (vec![format!("{ours}.evil.example")], "same-origin"),
+        (vec!["https://evil.example".into()], "same-origin"),
+        (vec![ours.clone()], "cross-site"),
+        (vec!["https://evil.example".into(), ours.clone()], "same-origin"),
+    ] {
+        let mut evil = alice.clone();
+        evil.headers.extend(origins.iter().map(|origin| ("Origin".into(), origin.clone())));
+        evil.headers.push(("Sec-Fetch-Site".into(), fetch.into()));
+        evil.post("/sign-out", &[("form", &own)]);
+        assert_eq!(evil.page.status, 403, "{origins:?} {fetch:?}");
+    }
+    // A token of another browser, and one in another place than the body.
+    let routes = [
+        "/sign-in",
+        "/sign-in/code",
+        "/sign-in/leave",
+        "/sign-out",
+        "/account/scan",
+        "/account/codes",
+        "/account/add-device",
+        "/account/turn-off",
+        "/account/end-others",
+        "/admin/do/reset?user=alice",
+        "/admin/enrol-code",
+        "/admin/audit",
+        "/admin/mail-test",
+    ];
+    for route in routes {
+        let status = |fields: &[(&str, &str)]| alice.clone().post(route, fields).status;
+        assert_eq!(status(&[("form", &others)]), 403, "{route}");
+        assert_eq!(status(&[("form", &others), ("form", &own)]), 403, "{route}");
+        assert_eq!(status(&[("Form", &own)]), 403, "{route}");
+        assert_eq!(status(&[]), 403, "{route}");
+        let separator = if route.contains('?') { '&' } else { '?' };
+        assert_eq!(alice.clone().post(&format!("{route}{separator}form={own}"), &[]).status, 403, "{route}");
+    }
+    // None of which did anything.
+    alice.go("/account").says("Account security");
+    let events =
+        site.bed.daemon().account("org.otpd.Admin.Audit", &json!({"user": "alice", "tail": 10})).unwrap();
+    let kinds: Vec<&Value> =
+        events["events"].as_array().unwrap().iter().map(|event| &event["event"]).collect();
+    assert_eq!(kinds, ["login", "account", "sign_in"], "{events}");
 }

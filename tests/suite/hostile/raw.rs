@@ -10,6 +10,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 /// Sends these bytes at once, and reads answers until the connection ends.
@@ -51,7 +53,7 @@ pub(crate) fn answers(stream: &mut TcpStream) -> Vec<Reply> {
             None if field("transfer-encoding").is_some() => after.find("\r\n0\r\n\r\n").unwrap() + 7,
             None => after.len(),
         };
-        let reply = Reply { status };
+        let reply = Reply { status, head: head.to_owned(), body: after[..length].to_owned() };
         let after = after[length..].to_owned();
         all.push(reply);
         rest = after;

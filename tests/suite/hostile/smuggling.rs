@@ -1,6 +1,8 @@
 //! Requests that end in one place to one reader and in another to the next: whatever they are, each gets one answer, what
-//! was hidden in one is never a request. RFC 9112, sections 6 and 7.
+//! was hidden in one is never a request, and nobody else's answer changes. RFC 9112, sections 6 and 7.
 
+use crate::front::Front;
+use crate::front::Proxy;
 use crate::raw::exchange;
 use crate::raw::statuses;
 use crate::site::Site;
@@ -135,4 +137,37 @@ fn a_body_that_a_get_brings_is_no_request() {
     // A line that ends without a carriage return is one line to us and to nginx (RFC 9112, section 2.2).
     let bare = format!("GET /sign-in HTTP/1.1\nHost: {host}\nContent-Length: 5\n\nhello{ends}");
     assert_eq!(statuses(&exchange(site.port, bare.as_bytes())), [200, 200]);
+}
+
+#[test]
+fn behind_nginx_nothing_that_is_hidden_is_asked_and_nobody_gets_anothers_answer() {
+    let front = Front::new(Proxy::Nginx);
+    let host = format!("127.0.0.1:{}", front.port);
+    let mut asked = 0;
+    for probe in probes() {
+        let got = statuses(&exchange(front.port, &said(&probe, &host)));
+        let name = format!("{}\n{:.80}", probe.head, probe.body);
+        // What nginx knows how to read it makes plain, and goes on. What stands behind the last chunk, with no length that
+        // says otherwise, is the client's next request to nginx as well: one that it asks, and sees the answer of.
+        let is_plain = probe.head.eq_ignore_ascii_case("transfer-encoding: chunked");
+        let follows = is_plain && probe.body.ends_with(HIDDEN);
+        if follows && got == [403, 421, 200] {
+            asked += 1;
+        } else {
+            assert!(matches!(got[..], [400 | 403 | 413 | 501] | [403, 200]), "{name}: {got:?}");
+        }
+        if probe.told == Told::Each {
+            assert_eq!(got, [403, 200], "{name}");
+        }
+        // Each on a connection of its own, by whichever connection nginx has kept to otpd-web.
+        for _ in 0..3 {
+            let get = format!("GET /sign-in HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let replies = exchange(front.port, get.as_bytes());
+            assert_eq!(statuses(&replies), [200], "after {name}");
+            assert!(replies[0].body.contains("name=\"password\""), "after {name}");
+        }
+    }
+    let log = std::fs::read_to_string(front.site.bed.path("proxy/access.log")).unwrap();
+    assert!(log.contains("POST /sign-in"), "{log}");
+    assert_eq!(log.matches("GET /smuggled").count(), asked, "{log}");
 }
