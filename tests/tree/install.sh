@@ -5,6 +5,7 @@
 . tests/tree/deb.sh
 
 build_of_built() {
+    rm -f "$target/deb.sum"
     cargo build --quiet --release --locked -p otpd -p otpd-mail -p otpd-login -p otpd-web -p otpctl -p pam_otp -p otpd-try &&
         packaging/build-deb.sh --built "$target/release" && [ "$(debs | wc -l)" = 3 ]
 }

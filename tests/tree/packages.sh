@@ -3,7 +3,19 @@
 
 debs() { find "$target/deb" -maxdepth 1 -name '*.deb'; }
 
-build() { packaging/build-deb.sh && [ "$(debs | wc -l)" -ge 2 ]; }
+# What they are built from: this tree as it lies here.
+source_sum() {
+    tar --sort=name --mtime=@0 --owner=0 --group=0 --exclude=./.git --exclude=./target --exclude-caches-all -c . | sha256sum
+}
+
+# It takes minutes, so whoever has just done it for one release of Debian does not do it again for the next.
+build() {
+    local sum
+    sum=$(source_sum)
+    [ "$(cat "$target/deb.sum" 2>/dev/null)" != "$sum" ] || [ "$(debs | wc -l)" != 3 ] || return 0
+    rm -f "$target/deb.sum"
+    packaging/build-deb.sh && [ "$(debs | wc -l)" = 3 ] && echo "$sum" >"$target/deb.sum"
+}
 
 # The packages lie where Alice built them.
 lay_out() { rm -rf "$tree/home/alice/otpd/target" && install -D -m 644 -t "$tree/home/alice/otpd/target/deb" "$1"/*.deb; }
