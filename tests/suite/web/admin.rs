@@ -114,7 +114,7 @@ fn an_administrator_finds_unlocks_resets_and_lets_in() {
     let mut alice = site.browser();
     alice.sign_in("alice", PASSWORD, Some(&code)).says("Login protection is off");
 
-    carol.go("/admin/account?user=alice").says("in 1 places");
+    carol.go("/admin/account?user=alice").says("in one place");
     carol.go("/admin/do/end-sign-ins?user=alice");
     carol.submit("/admin/do/end-sign-ins", &[]).says("nowhere");
     alice.go("/account");
