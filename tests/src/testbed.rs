@@ -238,6 +238,19 @@ impl Testbed {
         append(&self.path("etc").join(file), &format!("{line}\n"));
     }
 
+    /// Makes somebody a member of a group of the private /etc.
+    ///
+    /// # Panics
+    /// There is no such group.
+    pub fn join(&self, group: &str, user: &str) {
+        let path = self.path("etc/group");
+        let text = fs::read_to_string(&path).expect("groups");
+        let line =
+            text.lines().find(|line| line.starts_with(&format!("{group}:"))).expect("there is that group");
+        let comma = if line.ends_with(':') { "" } else { "," };
+        fs::write(&path, text.replace(line, &format!("{line}{comma}{user}"))).expect("written");
+    }
+
     /// Writes a PAM stack. `@otp` stands for the module's path.
     ///
     /// # Panics

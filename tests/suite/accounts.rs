@@ -268,9 +268,7 @@ fn a_user_database_that_fails_or_hangs_never_means_that_somebody_is_gone() {
 #[test]
 fn only_root_adopts_and_prunes() {
     let (bed, _, _) = bed();
-    let group = bed.path("etc/group");
-    let text = fs::read_to_string(&group).unwrap();
-    fs::write(&group, text.replace("otpadmin:x:60998:", "otpadmin:x:60998:bob")).unwrap();
+    bed.join("otpadmin", "bob");
     for user in ["alice", "bob"] {
         for words in [vec!["adopt", "alice", "--yes"], vec!["prune", "--yes"], vec!["prune", "--dry-run"]] {
             let ended = bed.run_as(user, "otpctl", &words);

@@ -20,8 +20,7 @@ const LOGIN_CALLS: [&str; 3] = ["org.otpd.Login.Start", "org.otpd.Login.Answer",
 fn bed() -> (Testbed, [u32; 3]) {
     let mut bed = Testbed::without_daemon();
     let uids = ["alice", "bob", "carol"].map(|name| bed.user(name));
-    let groups = fs::read_to_string(bed.path("etc/group")).unwrap();
-    fs::write(bed.path("etc/group"), groups.replace("otpadmin:x:60998:", "otpadmin:x:60998:carol")).unwrap();
+    bed.join("otpadmin", "carol");
     bed.configure("");
     bed.start();
     bed.bind("alice", "phone");

@@ -1,7 +1,5 @@
 //! The administration pages, used by an administrator who signed in, and refused to everybody else.
 
-use std::fs;
-
 use otpd_tests::PASSWORD;
 use otpd_tests::Token;
 use serde_json::json;
@@ -28,10 +26,8 @@ pub(crate) fn site(settings: &str) -> (Site, Token) {
     for user in ["alice", "bob", "carol"] {
         site.bed.user(user);
     }
-    let path = site.bed.path("etc/group");
-    let groups = fs::read_to_string(&path).unwrap();
-    let groups = groups.replace("otpadmin:x:60998:", "otpadmin:x:60998:carol");
-    fs::write(&path, groups.replace("users:x:100:", "users:x:100:alice")).unwrap();
+    site.bed.join("otpadmin", "carol");
+    site.bed.join("users", "alice");
     let token = site.bed.bind("carol", "carols phone");
     (site, token)
 }

@@ -1,6 +1,5 @@
 //! The page in Chromium; what is done and looked at stands in `tests/tools/chromium`.
 
-use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
@@ -25,15 +24,7 @@ fn a_person_with_a_browser_turns_protection_on_and_off_and_every_page_can_be_use
 
 #[test]
 fn a_lost_phone_a_secure_email_and_wrong_codes_are_lived_through_with_a_browser() {
-    let mut site = Site::new();
-    site.bed.user("alice");
-    let server = SmtpServer::start("plain");
-    site.bed.start_mail(server.port(), "");
-    let mut browser = site.browser();
-    browser.sign_in("alice", PASSWORD, None);
-    while browser.go("/account/turn-on").text().contains("cannot send mail") {
-        std::thread::yield_now();
-    }
+    let (site, server, mut browser) = Site::with_mail();
     browser.submit("/sign-out", &[]);
     flow(&site, "ways_back", &json!({"user": "alice"}), Some(&server));
 }
@@ -44,12 +35,11 @@ fn an_administrator_with_a_browser_sees_everybody_and_helps() {
     for user in ["alice", "bob", "carol", "dave"] {
         site.bed.user(user);
     }
-    let path = site.bed.path("etc/group");
-    let groups = fs::read_to_string(&path).unwrap();
-    let groups = groups.replace("otpadmin:x:60998:", "otpadmin:x:60998:carol");
-    let groups = groups.replace("users:x:100:", "users:x:100:alice,bob,dave");
-    fs::write(&path, format!("{groups}staff:x:50:alice,bob,erin,somebody.with-a-very-long-name.42\n"))
-        .unwrap();
+    site.bed.join("otpadmin", "carol");
+    for user in ["alice", "bob", "dave"] {
+        site.bed.join("users", user);
+    }
+    site.bed.etc("group", "staff:x:50:alice,bob,erin,somebody.with-a-very-long-name.42");
     for number in 10..112 {
         let user = format!("member{number}");
         site.bed.user(&user);

@@ -2,7 +2,6 @@
 //! typed, and no page is a riddle.
 
 use otpd_tests::PASSWORD;
-use otpd_tests::SmtpServer;
 use otpd_tests::Token;
 use otpd_tests::mailed_code;
 
@@ -58,15 +57,7 @@ fn whoever_is_signed_in_takes_codes_again_that_wrong_ones_had_stopped() {
 
 #[test]
 fn a_secure_email_is_removed_with_a_code_and_told_of_it() {
-    let mut site = Site::new();
-    site.bed.user("alice");
-    let server = SmtpServer::start("plain");
-    site.bed.start_mail(server.port(), "");
-    let mut browser = site.browser();
-    browser.sign_in("alice", PASSWORD, None);
-    while browser.go("/account/turn-on").text().contains("cannot send mail") {
-        std::thread::yield_now();
-    }
+    let (site, server, mut browser) = Site::with_mail();
     browser.submit("/account/turn-on", &[]);
     browser.submit("/account/add-email", &[("value", "alice@example.org")]);
     browser.submit("/account/confirm-email", &[("value", "AAAA-AAAA")]).says("wrong, used or too old");

@@ -1,7 +1,6 @@
 //! Protection turned on, lived with and turned off again, by the forms of the page and nothing else.
 
 use otpd_tests::PASSWORD;
-use otpd_tests::SmtpServer;
 use otpd_tests::Token;
 use otpd_tests::mailed_code;
 
@@ -63,15 +62,7 @@ fn protection_is_turned_on_asks_for_a_code_and_is_turned_off() {
 
 #[test]
 fn a_secure_email_comes_before_the_device_and_brings_a_code_back_in() {
-    let mut site = Site::new();
-    site.bed.user("alice");
-    let server = SmtpServer::start("plain");
-    site.bed.start_mail(server.port(), "");
-    let mut browser = site.browser();
-    browser.sign_in("alice", PASSWORD, None);
-    while browser.go("/account/turn-on").text().contains("cannot send mail") {
-        std::thread::yield_now();
-    }
+    let (site, server, mut browser) = Site::with_mail();
     browser.submit("/account/turn-on", &[]).says("Secure email");
     browser.submit("/account/add-email", &[("value", "alice@example.org")]).says("alice@example.org");
     assert_eq!(browser.page.path, "/account/confirm-email?on=1");

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use otpd_tests::Daemon;
+use otpd_tests::PASSWORD;
+use otpd_tests::SmtpServer;
 use otpd_tests::Testbed;
 
 use crate::browser::Browser;
@@ -29,6 +31,20 @@ impl Site {
     /// With these settings of otpd and of otpd-web.
     pub(crate) fn with(otpd: &str, web: &str) -> Self {
         Self::prepared(otpd, |_| web.to_owned())
+    }
+
+    /// On which mails go out, with alice signed in.
+    pub(crate) fn with_mail() -> (Self, SmtpServer, Browser) {
+        let mut site = Self::new();
+        site.bed.user("alice");
+        let server = SmtpServer::start("plain");
+        site.bed.start_mail(server.port(), "");
+        let mut browser = site.browser();
+        browser.sign_in("alice", PASSWORD, None);
+        while browser.go("/account/turn-on").text().contains("cannot send mail") {
+            std::thread::yield_now();
+        }
+        (site, server, browser)
     }
 
     /// With settings of otpd-web that depend on where the system's own directory is.
