@@ -130,14 +130,19 @@ fn a_dry_run_of_all_writes_nothing_anywhere() {
     assert!(tree(&bed) == before);
 }
 
+/// Nobody proves it, and whoever should take it back is gone.
+fn enable_and_expire(bed: &Testbed) {
+    bed.bind("alice", "phone");
+    otpctl(bed, &["pam", "enable", "--all"]).ok();
+    kill_guard(bed);
+    expire(bed, "all");
+}
+
 #[test]
 fn all_that_nobody_proves_is_taken_back_with_the_profile() {
     let bed = debian();
     let before = stacks(&bed);
-    bed.bind("alice", "phone");
-    otpctl(&bed, &["pam", "enable", "--all"]).ok();
-    kill_guard(&bed);
-    expire(&bed, "all");
+    enable_and_expire(&bed);
     otpctl(&bed, &["pam", "settle"]).ok();
     assert_eq!(stacks(&bed), before);
     assert!(outcome_of(&bed, "all").contains("no login with a code came in time"));
@@ -151,10 +156,7 @@ fn a_pam_auth_update_that_does_nothing_or_fails_keeps_nobody_out() {
     for (script, is_done) in [("exit 0", true), ("echo broken >&2; exit 1", false)] {
         let bed = debian();
         let before = stacks(&bed);
-        bed.bind("alice", "phone");
-        otpctl(&bed, &["pam", "enable", "--all"]).ok();
-        kill_guard(&bed);
-        expire(&bed, "all");
+        enable_and_expire(&bed);
         replace_pam_auth_update(&bed, script);
         let settled = otpctl(&bed, &["pam", "settle"]);
         assert_eq!((stacks(&bed), settled.code == 0), (before.clone(), is_done), "{script}: {settled:?}");
