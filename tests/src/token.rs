@@ -54,6 +54,15 @@ impl Token {
         self.code_at(from.saturating_add(steps.saturating_mul(STEP)))
     }
 
+    /// What `code(0)` said last, whatever step it is by now.
+    ///
+    /// # Panics
+    /// oathtool is not installed.
+    #[must_use]
+    pub fn same_code(&self) -> String {
+        self.code_at(self.read.load(Ordering::Relaxed))
+    }
+
     /// The code at a moment.
     ///
     /// # Panics

@@ -162,6 +162,7 @@ fn everybodys_google_authenticator_is_read_and_nobody_is_followed_astray() {
     refused("Others than its owner can write it");
     assert_eq!(active(&bed), 0);
     fs::rename(&kept, &homes[1]).unwrap();
+    let seen_before = phone.code(0);
     let taken = import(&bed, &["google-authenticator", "--all-users"]).ok().json();
     assert_eq!(
         (&taken["devices"], &taken["scratch_codes"]),
@@ -170,8 +171,8 @@ fn everybodys_google_authenticator_is_read_and_nobody_is_followed_astray() {
     );
     let mut caller = caller(&bed);
     for user in ["alice", "bob"] {
-        assert_eq!(caller.log_in(user, &phone.code(0)), pam::AUTH_ERR);
-        assert_eq!(caller.log_in(user, &phone.code(1)), pam::SUCCESS, "{user}");
+        assert_eq!(caller.log_in(user, &seen_before), pam::AUTH_ERR);
+        assert_eq!(caller.log_in(user, &Token::new(phone.key()).code(1)), pam::SUCCESS, "{user}");
     }
 }
 
@@ -181,17 +182,18 @@ fn what_goes_out_comes_in_again() {
     let (alices, phone) = key(4);
     import(&bed, &["oath", &write(&bed, "in", &format!("HOTP/T30/6\talice\t-\t{alices}\n"))]).ok();
     let mut caller = caller(&bed);
-    assert_eq!(caller.log_in("alice", &phone.code(1)), pam::SUCCESS);
+    let code = phone.code(1);
+    assert_eq!(caller.log_in("alice", &code), pam::SUCCESS);
     let out = bed.path("out").display().to_string();
     let said = bed.run("otpctl", &["export", "oath", "--output", &out]).ok();
     assert!(said.stderr.contains("left the seal"), "{said:?}");
     let line = fs::read_to_string(&out).unwrap();
-    assert!(line.starts_with(&format!("HOTP/T30/6\talice\t-\t{alices}\t0\t{}\t20", phone.code(1))), "{line}");
+    assert!(line.starts_with(&format!("HOTP/T30/6\talice\t-\t{alices}\t0\t{code}\t20")), "{line}");
     assert_eq!(bed.last_event("root")["event"], "export");
     bed.run("otpctl", &["reset", "alice", "--yes"]).ok();
     import(&bed, &["oath", &out]).ok();
     assert_eq!(active(&bed), 1);
-    assert_eq!(caller.log_in("alice", &phone.code(1)), pam::AUTH_ERR, "it is spent, there and here again");
+    assert_eq!(caller.log_in("alice", &code), pam::AUTH_ERR, "it is spent, there and here again");
 }
 
 /// The name of one of many users.

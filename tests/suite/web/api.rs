@@ -110,7 +110,7 @@ fn protection_is_turned_on_used_and_turned_off() {
     api.sign_in("alice", Some(&token.code(0)));
     let needed = api.ask(403, "PATCH", "/devices/1", &json!({ "name": "tablet" }));
     assert_eq!(needed["reason"], "code_needed");
-    let used = api.ask(403, "PATCH", "/devices/1", &json!({ "name": "tablet", "code": token.code(0) }));
+    let used = api.ask(403, "PATCH", "/devices/1", &json!({ "name": "tablet", "code": token.same_code() }));
     assert_eq!(used["reason"], "code_used");
     let renamed = api.ask(200, "PATCH", "/devices/1", &json!({ "name": "tablet", "code": token.code(1) }));
     assert_eq!(renamed["device"]["name"], "tablet");
