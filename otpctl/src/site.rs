@@ -77,6 +77,12 @@ impl Site {
         judge::lets_everybody_in(&self.stacks, &self.modules, service)
     }
 
+    /// The services whose stacks let in whoever says nothing.
+    pub(crate) fn open(&self) -> Vec<String> {
+        let services = self.stacks.services().into_iter();
+        services.filter(|service| self.lets_everybody_in(service)).collect()
+    }
+
     /// Whether the service asks for a password.
     pub(crate) fn asks_for_password(&self, service: &str) -> bool {
         let auth = self.stacks.resolve(service, Phase::Auth);

@@ -45,6 +45,8 @@ pub(crate) struct Change {
     pub(crate) runtime_dir: PathBuf,
     /// Whether pam-auth-update was to enable otpd's profile.
     pub(crate) profile: bool,
+    /// The services that let in everybody before it, and may again once it is taken back.
+    pub(crate) open: Vec<String>,
     pub(crate) files: Vec<FileChange>,
 }
 
@@ -237,6 +239,7 @@ pub(crate) mod tests {
             after_event: 0,
             runtime_dir: PathBuf::from("/nowhere"),
             profile: false,
+            open: Vec::new(),
             files,
         }
     }

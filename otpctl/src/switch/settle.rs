@@ -79,7 +79,7 @@ fn take_back_files(
     let mut say = format!("{}: taken back, {why}.", change.name);
     for changed in &change.files {
         let at = changed.file.display();
-        match undo::undo(changed, site) {
+        match undo::undo(changed, &change.open, site) {
             Ok(Undone::Whole) => {}
             Ok(Undone::LinesOnly) => {
                 say.push_str(&format!(" {at} was edited meanwhile, so only our lines were taken out."))

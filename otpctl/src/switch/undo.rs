@@ -1,6 +1,6 @@
 //! Undoes a change of a PAM file without touching what somebody else has written since, and without making anything
 //! worse by it: no line behind ours is passed over that was not before, nobody is locked out, and nobody gets in without
-//! a password or a code.
+//! a password or a code who did not before.
 
 use std::fs;
 use std::io;
@@ -26,11 +26,11 @@ pub(crate) enum Undone {
     Left,
 }
 
-/// Takes a change back.
+/// Takes a change back. `open` are the services that let in everybody before it.
 ///
 /// # Errors
 /// [`Failure`]; the file is as it was.
-pub(crate) fn undo(change: &FileChange, site: &Site) -> Result<Undone, Failure> {
+pub(crate) fn undo(change: &FileChange, open: &[String], site: &Site) -> Result<Undone, Failure> {
     let path = &change.file;
     let now = match fs::read(path) {
         Ok(now) => text::of(&now),
@@ -40,17 +40,17 @@ pub(crate) fn undo(change: &FileChange, site: &Site) -> Result<Undone, Failure> 
     match &change.before {
         Some(before) if now == *before => Ok(Undone::Whole),
         // What was included may be another by now.
-        Some(before) if now == change.after && is_sound(site, path, before) => {
+        Some(before) if now == change.after && is_sound(site, path, before, open) => {
             replace(path, before).map(|()| Undone::Whole)
         }
         None if now == change.after => {
             fs::remove_file(path).map(|()| Undone::Whole).map_err(|error| Failure::cannot_write(path, &error))
         }
-        _ => undo_lines(change, &now, site),
+        _ => undo_lines(change, &now, open, site),
     }
 }
 
-fn undo_lines(change: &FileChange, now: &str, site: &Site) -> Result<Undone, Failure> {
+fn undo_lines(change: &FileChange, now: &str, open: &[String], site: &Site) -> Result<Undone, Failure> {
     let path = &change.file;
     let service = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let are_left = |text: &str| edit::unguarded(text) != text;
@@ -66,7 +66,7 @@ fn undo_lines(change: &FileChange, now: &str, site: &Site) -> Result<Undone, Fai
     for control in ["[default=ignore]  pam_deny.so", "required     pam_permit.so"] {
         ways.push((edit::with_stand_ins(now, &change.added, control), Undone::StandIns));
     }
-    match ways.into_iter().find(|(then, _)| is_sound(site, path, then)) {
+    match ways.into_iter().find(|(then, _)| is_sound(site, path, then, open)) {
         Some((then, undone)) => {
             replace(path, &then).map(|()| if are_left(&then) { Undone::Left } else { undone })
         }
@@ -74,12 +74,15 @@ fn undo_lines(change: &FileChange, now: &str, site: &Site) -> Result<Undone, Fai
     }
 }
 
-/// Whether each service that reads the file would let in somebody if it does now, and nobody unasked unless it does now.
-fn is_sound(site: &Site, file: &Path, then: &str) -> bool {
+/// Whether each service that reads the file would let in somebody if it does now, and nobody unasked unless it does or
+/// did.
+fn is_sound(site: &Site, file: &Path, then: &str, open: &[String]) -> bool {
     let other = site.with(site.stacks.imagine(file, then));
     site.stacks.services().iter().filter(|service| site.stacks.reads(service, file)).all(|service| {
         (other.lets_anybody_in(service) || !site.lets_anybody_in(service))
-            && (!other.lets_everybody_in(service) || site.lets_everybody_in(service))
+            && (!other.lets_everybody_in(service)
+                || open.contains(service)
+                || site.lets_everybody_in(service))
     })
 }
 
@@ -112,7 +115,7 @@ mod tests {
         let now = format!("{now}account required pam_permit.so\n");
         fs::write(&path, &now).unwrap();
         let how =
-            undo(&change(&path, Some("a\n"), &format!("a\n{OURS}\n"), &[OURS]), &site(directory.path()));
+            undo(&change(&path, Some("a\n"), &format!("a\n{OURS}\n"), &[OURS]), &[], &site(directory.path()));
         let then = fs::read_to_string(&path).unwrap();
         (how.unwrap(), then.strip_suffix("account required pam_permit.so\n").unwrap().to_owned())
     }
@@ -123,13 +126,13 @@ mod tests {
         let (path, site) = (directory.path().join("sshd"), site(directory.path()));
         fs::write(&path, "a\nours\n").unwrap();
         let changed = change(&path, Some("a\n"), "a\nours\n", &["ours"]);
-        assert_eq!(undo(&changed, &site).unwrap(), Undone::Whole);
+        assert_eq!(undo(&changed, &[], &site).unwrap(), Undone::Whole);
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\n");
-        assert_eq!(undo(&changed, &site).unwrap(), Undone::Whole, "twice does no harm");
+        assert_eq!(undo(&changed, &[], &site).unwrap(), Undone::Whole, "twice does no harm");
         fs::write(&path, "ours\n").unwrap();
-        assert_eq!(undo(&change(&path, None, "ours\n", &["ours"]), &site).unwrap(), Undone::Whole);
+        assert_eq!(undo(&change(&path, None, "ours\n", &["ours"]), &[], &site).unwrap(), Undone::Whole);
         assert!(!path.exists());
-        assert_eq!(undo(&changed, &site).unwrap(), Undone::LinesOnly, "removed by somebody");
+        assert_eq!(undo(&changed, &[], &site).unwrap(), Undone::LinesOnly, "removed by somebody");
     }
 
     #[test]
@@ -150,10 +153,10 @@ mod tests {
         let before = text::of(b"# f\xfcr alle\r\n");
         let changed = change(&path, Some(&before), &format!("{before}{OURS}\n"), &[OURS]);
         fs::write(&path, [b"# f\xfcr alle\r\n", OURS.as_bytes(), b"\n"].concat()).unwrap();
-        assert_eq!(undo(&changed, &site).unwrap(), Undone::Whole);
+        assert_eq!(undo(&changed, &[], &site).unwrap(), Undone::Whole);
         assert_eq!(fs::read(&path).unwrap(), b"# f\xfcr alle\r\n");
         fs::write(&path, [b"# f\xfcr \xe4lle\r\n", OURS.as_bytes(), b"\n"].concat()).unwrap();
-        assert_eq!(undo(&changed, &site).unwrap(), Undone::LinesOnly);
+        assert_eq!(undo(&changed, &[], &site).unwrap(), Undone::LinesOnly);
         assert_eq!(fs::read(&path).unwrap(), b"# f\xfcr \xe4lle\r\n");
     }
 
@@ -184,6 +187,27 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_asked_nobody_asks_nobody_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sshd");
+        let before = "auth required pam_permit.so\naccount required pam_permit.so\n";
+        let after = format!("{OURS}\n{before}");
+        let changed = change(&path, Some(before), &after, &[OURS]);
+        let outcome = |open: &[String], text: &str| {
+            fs::write(&path, text).unwrap();
+            (undo(&changed, open, &site(directory.path())).unwrap(), fs::read_to_string(&path).unwrap())
+        };
+        assert_eq!(outcome(&["sshd".into()], &after), (Undone::Whole, before.into()));
+        let edited = format!("{after}# mine\n");
+        assert_eq!(outcome(&["sshd".into()], &edited), (Undone::LinesOnly, format!("{before}# mine\n")));
+        assert_eq!(
+            outcome(&["login".into()], &after),
+            (Undone::Left, after.clone()),
+            "what it includes is another"
+        );
+    }
+
+    #[test]
     fn a_file_that_others_include_is_judged_with_them() {
         let directory = tempfile::tempdir().unwrap();
         let common = directory.path().join("common-auth");
@@ -194,6 +218,6 @@ mod tests {
         );
         write("common-auth", &format!("{OURS}\n# mine\n"));
         let changed = change(&common, Some(""), &format!("{OURS}\n"), &[OURS]);
-        assert_eq!(undo(&changed, &site(directory.path())).unwrap(), Undone::StandIns);
+        assert_eq!(undo(&changed, &[], &site(directory.path())).unwrap(), Undone::StandIns);
     }
 }

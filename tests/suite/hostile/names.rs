@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 
 use otpd_tests::PASSWORD;
 use serde_json::json;
@@ -68,4 +72,28 @@ fn what_is_said_to_a_wrong_password_is_the_same_to_the_byte() {
         said.insert(("API".into(), browser.page.body.clone()));
     }
     assert_eq!(said.len(), 2, "{said:#?}");
+}
+
+/// How long a wrong password takes is for PAM's modules before ours to hide: nobody's account has a part in it.
+#[test]
+fn a_wrong_password_is_refused_before_otpd_is_asked() {
+    let site = site();
+    let socket = site.bed.runtime().join("login.sock");
+    fs::rename(&socket, site.bed.runtime().join("otpds.sock")).unwrap();
+    let asked = UnixListener::bind(&socket).unwrap();
+    fs::set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
+    asked.set_nonblocking(true).unwrap();
+    for (user, password) in USERS {
+        let mut browser = site.browser();
+        browser.sign_in(user, password, None);
+        assert_eq!(browser.page.status, 401, "{user}");
+        assert_eq!(asked.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "{user}");
+    }
+    asked.set_nonblocking(false).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(asked.accept().unwrap()));
+        let mut browser = site.browser();
+        browser.sign_in("known-with-one", PASSWORD, None);
+        browser.page.says("One-time codes cannot be checked now");
+    });
 }

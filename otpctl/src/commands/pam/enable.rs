@@ -148,6 +148,7 @@ fn change(session: &Session, plan: &Plan, typed: &Enable) -> Result<Change, Fail
         after_event: newest.events.last().map_or(0, |event| event.id),
         runtime_dir: session.calls.directory().to_owned(),
         profile: plan.profile,
+        open: Site::of_this_machine().open(),
         files: plan.files.clone(),
     })
 }
@@ -257,6 +258,7 @@ mod tests {
             after_event: 0,
             runtime_dir: directory.path().to_owned(),
             profile: false,
+            open: Vec::new(),
             files: Vec::new(),
         };
         records.write(&change, "stamp").unwrap();
