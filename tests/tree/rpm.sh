@@ -20,6 +20,38 @@ settle() {
         mkdir "$tree/root/rpms" && rpms | xargs cp -t "$tree/root/rpms"
 }
 
+# "rpm" in a copy of the tree that is not booted, as whoever makes a disk's image does it. What each script ran is in
+# $tree.trace.
+root_rpm() {
+    local status=0
+    strace -f -qq -e trace=execve -e signal=none -o "$tree.trace" \
+        unshare --mount --pid --fork --kill-child rpm --root "$tree.root" --nodeps "$@" >"$tree.said" 2>&1 || status=$?
+    cat "$tree.said"
+    sed -n 's/^[0-9]* *execve("[^"]*", \[\(.*\)\], .* = 0$/\1/p' "$tree.trace" | tr -d '",' | tee "$tree.ran"
+    return "$status"
+}
+# ran COUNT PATTERN: so many of the commands were that.
+ran() { expect "$1" grep -cE "$2" "$tree.ran"; }
+enabled() { find "$tree.root/etc/systemd/system" -type l -name 'otpd*' -printf '%f\n' | sort -u | paste -sd' '; }
+
+rooted() {
+    local accounts units='otpd-account.socket otpd-outbox.socket otpd-session.socket otpd-tickets.socket otpd-web.service'
+    accounts=$(sha256sum /etc/passwd /etc/group /etc/shadow)
+    cp -a "$tree" "$tree.root" &&
+        root_rpm -i "$tree"/root/rpms/*.rpm && ran 3 '^useradd --system' && ran 1 '^systemd-tmpfiles --create otpd.conf$' &&
+        ran 2 '^systemctl enable' && ran 2 '^systemctl' && expect "$units otpd.service otpd.socket" enabled &&
+        # What the administrator has disabled stays so.
+        rm "$tree.root/etc/systemd/system/multi-user.target.wants/otpd-web.service" &&
+        root_rpm -U --force "$tree"/root/rpms/*.rpm && ran 0 '^(useradd|systemctl)' &&
+        expect "${units% *} otpd.service otpd.socket" enabled &&
+        echo 'auth required pam_otp.so' >"$tree.root/etc/pam.d/attic" && ! root_rpm -e pam_otp &&
+        rm "$tree.root/etc/pam.d/attic" && install -D /dev/null "$tree.root/var/lib/otpd/registry.db" &&
+        root_rpm -e otpd-web pam_otp otpd-selinux otpd && ran 2 '^systemctl disable' && ran 2 '^systemctl' &&
+        expect '' enabled && grep '/var/lib/otpd stays' "$tree.said" || return
+    # Of all that, nothing happened here.
+    expect "$accounts" sha256sum /etc/passwd /etc/group /etc/shadow
+}
+
 # "rpm" of these packages; what they depend on is there under Debian's names.
 put() { tree_in sh -ec 'rpm --nodeps "$@" /root/rpms/*.rpm' sh "$@"; }
 
@@ -60,6 +92,7 @@ test_rpm() {
     step "packaging/build-rpm.sh" build
     step "rpmlint has no errors" no_errors
     step "a $suite with systemd, sshd and rpm" settle
+    step "into a root that is not booted, upgraded, removed: what the scripts ran" rooted
     step "boots" tree_boot
     bring_typist
     step "installed: no login has changed" put -i

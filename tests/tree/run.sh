@@ -25,7 +25,7 @@ suite=${2:-bookworm}
 packages=(debootstrap debian-archive-keyring systemd-container util-linux oathtool debhelper dpkg-dev gcc libc6-dev libpam0g-dev)
 case "$1" in
     deb | init) packages+=(lintian) ;;
-    rpm) packages+=(rpm rpmlint selinux-policy-dev checkpolicy semodule-utils m4 make bzip2) ;;
+    rpm) packages+=(strace rpm rpmlint selinux-policy-dev checkpolicy semodule-utils m4 make bzip2) ;;
 esac
 installed=$(dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -cx installed)
 if [ "$installed" != "${#packages[@]}" ]; then

@@ -124,6 +124,6 @@ tree_halt() {
 tree_close() {
     tree_halt
     [ -z "$tree_debs" ] || find "$tree/var/cache/apt/archives" -name '*.deb' -exec cp -lut "$tree_debs" {} +
-    [ -z "$tree" ] || rm -rf --one-file-system "$tree" "$tree.tar" "$tree.boot"
+    [ -z "$tree" ] || rm -rf --one-file-system "$tree" "$tree".*
     tree='' tree_debs=''
 }
