@@ -23,6 +23,7 @@ pub mod cookies;
 pub mod daemon;
 pub mod forward_auth;
 pub mod guard;
+pub mod guests;
 pub mod hosts;
 pub mod listen;
 pub mod pages;

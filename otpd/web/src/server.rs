@@ -24,8 +24,11 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::browser::Peer;
+use crate::guests::Guest;
+use crate::guests::Guests;
 use crate::listen::Listener;
 use crate::proxies::Proxies;
+use crate::shelf::Full;
 use crate::shelf::Slot;
 use crate::shelf::Slots;
 use crate::tls::Certificate;
@@ -34,6 +37,7 @@ use crate::tls::Certificate;
 pub struct Server {
     router: Router,
     slots: Slots,
+    guests: Arc<Guests>,
     proxies: Proxies,
     certificate: Option<Arc<Certificate>>,
     loopback_tls: bool,
@@ -51,7 +55,8 @@ impl Server {
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
         let (certificate, loopback_tls) = tls;
-        Arc::new(Self { router, slots, proxies, certificate, loopback_tls, stop })
+        let guests = Arc::default();
+        Arc::new(Self { router, slots, guests, proxies, certificate, loopback_tls, stop })
     }
 
     /// Serves one listener until it is time to stop, and then until its connections have ended.
@@ -109,30 +114,48 @@ impl Server {
         // All browsers behind a proxy have its address.
         let counted = from.filter(|address| !self.proxies.contain(*address));
         // Nothing is read and nothing said: whoever holds too many connections pays for the next.
-        let Some(slot) = self.slots.take(counted) else { return };
+        let Some(slot) = self.place_for(counted) else { return };
+        // A proxy's connections are ours to keep: it may send a request at any instant, and not twice.
+        let guest = counted.map(|_| Arc::new(self.guests.welcome()));
         let server = Arc::clone(self);
         let peer = Peer { address: from, tls };
-        tokio::spawn(async move { server.serve(stream, peer, (slot, open)).await });
+        tokio::spawn(async move {
+            match &guest {
+                None => server.serve(stream, peer, None).await,
+                Some(guest) => tokio::select! {
+                    () = server.serve(stream, peer, Some(guest)) => {}
+                    () = guest.cut() => {}
+                },
+            }
+            drop((slot, open));
+        });
     }
 
-    async fn serve<S>(self: Arc<Self>, stream: S, peer: Peer, held: (Slot, Open))
+    fn place_for(&self, counted: Option<IpAddr>) -> Option<Slot> {
+        match self.slots.take(counted) {
+            // It goes a moment later.
+            Err(Full::ForAll) if self.guests.cut_longest() => Some(self.slots.take_one_more(counted)),
+            taken => taken.ok(),
+        }
+    }
+
+    async fn serve<S>(&self, stream: S, peer: Peer, guest: Option<&Arc<Guest>>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         match self.certificate.as_ref().filter(|_| peer.tls) {
             None if peer.tls => {}
-            None => self.speak(stream, peer).await,
+            None => self.speak(stream, peer, guest).await,
             Some(certificate) => {
                 let acceptor = TlsAcceptor::from(certificate.now());
                 if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                    self.speak(stream, peer).await;
+                    self.speak(stream, peer, guest).await;
                 }
             }
         }
-        drop(held);
     }
 
-    async fn speak<S>(&self, stream: S, peer: Peer)
+    async fn speak<S>(&self, stream: S, peer: Peer, guest: Option<&Arc<Guest>>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -143,8 +166,15 @@ impl Server {
             // could be somebody's body to them and a request to us (RFC 9112, section 6.1).
             let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
             let mut router = router.clone();
+            let guest = guest.cloned();
             async move {
+                if let Some(guest) = &guest {
+                    guest.is_served();
+                }
                 let mut response = router.call(request).await?;
+                if let Some(guest) = guest {
+                    guest.waits();
+                }
                 if is_last {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -69,6 +69,15 @@ pub struct Slots {
     each: usize,
 }
 
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// All are taken.
+    ForAll,
+    /// This address has as many as it may.
+    ForThisAddress,
+}
+
 /// One of them, given back when dropped.
 #[derive(Debug)]
 pub struct Slot {
@@ -83,18 +92,35 @@ impl Slots {
         Self { held: Arc::default(), most, each }
     }
 
-    /// Takes one for an address; without an address it counts among all only. `None` if there is none left.
-    #[must_use]
-    pub fn take(&self, address: Option<IpAddr>) -> Option<Slot> {
+    /// Takes one for an address; without an address it counts among all only.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn take(&self, address: Option<IpAddr>) -> Result<Slot, Full> {
         let of = address.map(neighbours);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = held.values().fold(0, |all, some| all.saturating_add(*some));
-        let mine = held.get(&of).copied().unwrap_or(0);
-        if all >= self.most || (of.is_some() && mine >= self.each) {
-            return None;
+        if of.is_some() && held.get(&of).is_some_and(|mine| *mine >= self.each) {
+            return Err(Full::ForThisAddress);
         }
-        held.insert(of, mine.saturating_add(1));
-        Some(Slot { held: Arc::clone(&self.held), of })
+        if all >= self.most {
+            return Err(Full::ForAll);
+        }
+        Ok(self.held_by(held, of))
+    }
+
+    /// Takes one though all are taken, for whoever has seen to it that another is given back.
+    #[must_use]
+    pub fn take_one_more(&self, address: Option<IpAddr>) -> Slot {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.held_by(held, address.map(neighbours))
+    }
+
+    fn held_by(&self, mut held: MutexGuard<'_, HashMap<Option<IpAddr>, usize>>, of: Option<IpAddr>) -> Slot {
+        let mine = held.entry(of).or_default();
+        *mine = mine.saturating_add(1);
+        drop(held);
+        Slot { held: Arc::clone(&self.held), of }
     }
 }
 
@@ -157,12 +183,19 @@ mod tests {
         let address = |text: &str| Some(text.parse().unwrap());
         let first = slots.take(address("2001:db8::1")).unwrap();
         let _second = slots.take(address("2001:db8::2")).unwrap();
-        assert!(slots.take(address("2001:db8::3")).is_none(), "a neighbour is the same");
+        assert_eq!(
+            slots.take(address("2001:db8::3")).unwrap_err(),
+            Full::ForThisAddress,
+            "a neighbour is the same"
+        );
         let third = slots.take(address("192.0.2.1")).unwrap();
-        assert!(slots.take(address("192.0.2.2")).is_none(), "all are taken");
+        assert_eq!(slots.take(address("192.0.2.2")).unwrap_err(), Full::ForAll);
+        let beyond = slots.take_one_more(address("192.0.2.2"));
         drop(third);
+        assert_eq!(slots.take(None).unwrap_err(), Full::ForAll, "as many as there should be");
+        drop(beyond);
         let _third = slots.take(None).unwrap();
         drop(first);
-        assert!(slots.take(address("2001:db8::3")).is_some());
+        assert!(slots.take(address("2001:db8::3")).is_ok());
     }
 }

@@ -182,7 +182,7 @@ impl Drop for Crowd {
 }
 
 #[test]
-fn ten_thousand_who_say_nothing_keep_nobody_out_for_long_and_cost_little() {
+fn ten_thousand_who_say_nothing_keep_nobody_out_and_cost_little() {
     let site = Site::new();
     site.browser().go("/sign-in");
     let (before, few) = (memory(&site, "VmHWM"), descriptors(&site));
@@ -192,16 +192,13 @@ fn ten_thousand_who_say_nothing_keep_nobody_out_for_long_and_cost_little() {
     assert!(held <= 64, "{held} descriptors");
     assert_eq!(site.browser().go("/sign-in").status, 200);
     drop(crowd);
-    // From two hundred all places are taken, each for as long as a head may take.
+    // From two hundred all places are taken, until somebody else wants one.
     let crowd = Crowd::come(&site, 10_000, 200);
     let held = descriptors(&site) - few;
-    assert!(held <= 300, "{held} descriptors");
-    let ask = format!("GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", site.port);
-    let served = (0..300).any(|_| {
-        pause(100);
-        statuses(&exchange(site.port, ask.as_bytes())) == [200]
-    });
-    assert!(served, "they keep their places");
+    assert!((200..=300).contains(&held), "{held} descriptors");
+    for _ in 0..20 {
+        assert_eq!(site.browser().go("/sign-in").status, 200);
+    }
     drop(crowd);
     let grown = memory(&site, "VmHWM") - before;
     assert!(grown < 16 * 1024, "{grown} KiB more");

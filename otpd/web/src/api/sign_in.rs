@@ -154,7 +154,7 @@ async fn begun(
     password: Secret,
     renew: Option<Secret>,
 ) -> Result<Outcome, Trouble> {
-    let slot = app.login_slots().take(browser.address).ok_or(Trouble::Busy)?;
+    let slot = app.login_slots().take(browser.address).map_err(|_| Trouble::Busy)?;
     let address = browser.address.map(|address| address.to_string());
     let opened = OpenParameters { user, password, address, agent: browser.agent.clone(), renew };
     sign_in::open(&app.daemon().sessions, opened, slot).await

@@ -271,7 +271,7 @@ pub(super) async fn renew(
     holder: &Holder,
     password: Secret,
 ) -> Result<Result<Secret, String>, Trouble> {
-    let slot = app.login_slots().take(browser.address).ok_or(Trouble::Busy)?;
+    let slot = app.login_slots().take(browser.address).map_err(|_| Trouble::Busy)?;
     let opened = OpenParameters {
         user: holder.user.clone(),
         password,

@@ -81,7 +81,7 @@ pub(crate) async fn post(
     Form(posted): Form<Posted>,
 ) -> Result<Response, Trouble> {
     let user = posted.user.trim().to_owned();
-    let slot = app.login_slots().take(browser.address).ok_or(Trouble::Busy)?;
+    let slot = app.login_slots().take(browser.address).map_err(|_| Trouble::Busy)?;
     let opened = OpenParameters {
         user: user.clone(),
         password: posted.password,
