@@ -173,15 +173,17 @@ fn check_devices(look: &Look) -> Check {
         })
         .collect();
     let more = look.devices_off.len().saturating_sub(named.len());
-    let devices = if look.readings == 1 { "device" } else { "devices" };
-    let used = format!("{} {devices} used in the last 7 days", look.readings);
+    let used = look.readings;
     match look.this_box {
         _ if !named.is_empty() => {
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             check(name, "warn", &format!("{}{more}: to be set to automatic time", named.join(", ")))
         }
-        ThisBox::Unknown => check(name, "ok", &format!("{used}: too few that agree to compare clocks")),
-        _ => check(name, "ok", &format!("{used}, and none is off by itself")),
+        ThisBox::Unknown => {
+            let say = format!("{used} used in the last 7 days, too few that agree to compare clocks");
+            check(name, "ok", &say)
+        }
+        _ => check(name, "ok", &format!("{used} used in the last 7 days, and none is off by itself")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `otpd` says at a login, in the language and the words of a page: it speaks English, and to people at a terminal.
+//! What `otpd` says at a login and of this box's health, in the language and the words of a page: it speaks English, and to people at a terminal.
 //! What is not known here is shown as it came.
 
 use crate::texts::Language;
@@ -47,7 +47,7 @@ fn matched<'a>(pattern: &'static str, text: &'a str) -> Option<Vec<(&'static str
     text.is_empty().then_some(values)
 }
 
-/// The forms of `otpd/src/service/{prompt,mailed,recover,post,typed}.rs`.
+/// The forms of `otpd/src/service/{prompt,mailed,recover,post,typed}.rs`, and of what is checked there.
 const KNOWN: &[(&str, &str)] = &[
     ("Wrong code (it is {time} here).", "said.wrong"),
     ("Wrong code (it is {time} here; a token pressed often needs otpctl resync).", "said.wrong_token"),
@@ -85,6 +85,35 @@ const KNOWN: &[(&str, &str)] = &[
     ("A used code was given again, from elsewhere, {when}; not you? {rest}", "said.code_reused"),
     ("Your password was given, and no code after it, {when}; not you? {rest}", "said.no_code_given"),
     ("An administrator removed every device {when}; not you? {rest}", "said.reset"),
+    ("intact", "said.registry_intact"),
+    ("damaged: {damage}; restore it from a backup", "said.registry_damaged"),
+    ("in use as last read", "said.configuration"),
+    ("the last reload was refused, and otpd will not start with it: {why}", "said.configuration_refused"),
+    ("the last one was made on {date}", "said.backup_made"),
+    (
+        "none is known: without one, a lost registry means that every device is bound anew. Make one: otpctl backup FILE",
+        "said.backup_none",
+    ),
+    ("it says {time}: it was never set; set it", "said.clock_unset"),
+    ("it is {time}: {off}. Set it, then run: otpctl clock-reset", "said.clock_off"),
+    ("synchronised; it is {time}", "said.clock_synchronised"),
+    ("not synchronised; it is {time}. Codes are wrong if it is off: run an NTP client", "said.clock_free"),
+    ("the kernel does not say whether it is synchronised; it is {time}", "said.clock_unknown"),
+    ("{count} used in the last 7 days, too few that agree to compare clocks", "said.devices_few"),
+    ("{count} used in the last 7 days, and none is off by itself", "said.devices_right"),
+    ("{devices}: to be set to automatic time", "said.devices_off"),
+    ("{left} MiB left for the registry, and 16 in reserve", "said.disk_room"),
+    (
+        "only {left} MiB left, and 16 in reserve; logins with a code stop when they are used up",
+        "said.disk_little",
+    ),
+    (
+        "only {left} MiB left and nothing in reserve; logins with a code stop when they are used up. Make room: with 32 MiB free, otpd sets 16 aside by itself",
+        "said.disk_none",
+    ),
+    ("{error}; logins with a code stop until it can be written", "said.disk_error"),
+    ("by {how}; try it with otpctl mail test ADDRESS", "said.mail_works"),
+    ("{problem}: nobody gets a code or a notice by mail. See otpd-mail(8)", "said.mail_off"),
 ];
 
 #[cfg(test)]

@@ -162,6 +162,11 @@ fn outside(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         arguments.what == What::Peers || (arguments.shell.is_none() && arguments.json.is_none()),
         "--shell and --json: only beside the peers"
     );
+    ensure!(
+        !["/dev", "/run"].iter().any(|own| arguments.dir.starts_with(own)),
+        "--dir: {} is another one while it runs; name a directory that is not in /dev or /run",
+        arguments.dir.display()
+    );
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     signals.thread_block()?;
     let root = tempfile::Builder::new().prefix("otpd-bench-").tempdir_in(&arguments.dir)?;

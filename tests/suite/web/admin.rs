@@ -180,6 +180,6 @@ fn the_log_the_policy_and_the_health_are_read() {
     assert!(carol.page.body.contains("grace_days = 0"));
     carol.go("/admin/policy?group=users&days=7").says("1 within the grace");
     carol.go("/admin/policy?group=no-such-group&days=7").says("There is no group");
-    carol.go("/admin/health").says("It is").says("registry").says("otpd-mail is not there");
+    carol.go("/admin/health").says("It is").says("Registry").says("Intact.").says("otpd-mail is not there");
     carol.submit("/admin/mail-test", &[("address", "x@example.org")]).says("Waiting1").says("on its way");
 }

@@ -112,7 +112,7 @@ fn codes_of_long_ago_say_nothing() {
     let later = at(9 * 86_400);
     service.compare_clocks(later, Some(false)).unwrap();
     assert_eq!(clock_events(&service).len(), 0);
-    assert!(check_of(&service, "devices' clocks", later).1.starts_with("0 devices used"));
+    assert!(check_of(&service, "devices' clocks", later).1.starts_with("0 used in the last 7 days"));
 }
 
 #[test]

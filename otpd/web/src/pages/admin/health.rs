@@ -29,6 +29,7 @@ use crate::pages::go;
 use crate::pages::refusal;
 use crate::pages::show;
 use crate::pages::show_again;
+use crate::said::Said;
 
 #[derive(Template)]
 #[template(path = "admin/health.html")]
@@ -122,6 +123,23 @@ impl Page {
             "warn" => "health.warn",
             _ => "health.fail",
         })
+    }
+
+    fn name<'a>(&'a self, check: &'a Check) -> &'a str {
+        match check.check.as_str() {
+            "registry" => self.f.say("health.check_registry"),
+            "disk" => self.f.say("health.check_disk"),
+            "configuration" => self.f.say("health.check_configuration"),
+            "backup" => self.f.say("health.check_backup"),
+            "clock" => self.f.say("check.clock"),
+            "devices' clocks" => self.f.say("health.check_devices"),
+            "mail" => self.f.say("check.mail"),
+            other => other,
+        }
+    }
+
+    fn said(&self, check: &Check) -> Said {
+        Said::new(self.f.language, &check.say, check.verdict == "fail")
     }
 
     fn class(&self, check: &Check) -> &'static str {
