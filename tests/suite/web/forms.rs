@@ -1,6 +1,7 @@
 //! Forms that come late, twice, or from a window that shows what was: nothing is done twice, nothing is lost that was
 //! typed, and no page is a riddle.
 
+use otpd_tests::BoxClock;
 use otpd_tests::PASSWORD;
 use otpd_tests::Token;
 use otpd_tests::mailed_code;
@@ -196,4 +197,22 @@ fn a_form_that_came_after_the_sign_in_had_ended_is_found_again_without_its_codes
     assert!(!browser.cookies.contains_key("__Host-otpd-unsent"), "once");
     browser.go("/account/rename-device?id=1");
     assert!(browser.page.body.contains("value=\"phone\""), "{}", browser.page.body);
+}
+
+#[test]
+fn a_form_that_was_left_open_for_too_long_is_found_again() {
+    let (mut site, token, mut browser) = signed_in();
+    site.bed.take_daemon().stop();
+    let clock = BoxClock::start(&mut site.bed, 0);
+    browser.go("/account/rename-device?id=1").says("A new name for phone");
+    // Longer than the hour that a sign-in may be idle.
+    clock.set(3900);
+    browser.submit("/account/rename-device", &[("value", "tablet"), ("code", &token.code(130))]);
+    browser.page.says("You are signed out. Sign in to go on");
+    browser.submit("/sign-in", &[("user", "alice"), ("password", PASSWORD)]);
+    browser.submit("/sign-in/code", &[("answer", &token.code(130))]).says("A new name for phone");
+    assert!(browser.page.body.contains("value=\"tablet\""), "{}", browser.page.body);
+    browser
+        .submit("/account/rename-device", &[("value", "tablet"), ("code", &token.code(131))])
+        .says("new name");
 }
