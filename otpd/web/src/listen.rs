@@ -1,5 +1,6 @@
 //! Where browsers come in: addresses, and Unix sockets for a reverse proxy.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::os::unix::fs::FileTypeExt;
@@ -55,6 +56,17 @@ impl Door {
         match self {
             Self::Tcp(address) => address.ip().is_loopback(),
             Self::Unix(_) => true,
+        }
+    }
+
+    /// The address that people have to type, if it is one.
+    #[must_use]
+    pub fn typed_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(address) if !address.ip().is_loopback() && !address.ip().is_unspecified() => {
+                Some(address.ip())
+            }
+            _ => None,
         }
     }
 

@@ -79,11 +79,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let box_name = box_name()?;
     let certificate = match (pair, encrypts) {
         (Some(pair), _) => Some(pair),
-        (None, true) => Some(Pair::own(
-            &config.state,
-            &otpd_web::hosts::own_names(&box_name, &config.hosts),
-            clock::now(),
-        )?),
+        (None, true) => {
+            let mut names = otpd_web::hosts::own_names(&box_name, &config.hosts);
+            names.extend(
+                doors.iter().filter_map(|door| door.typed_address()).map(|address| address.to_string()),
+            );
+            Some(Pair::own(&config.state, &names, clock::now())?)
+        }
         (None, false) => None,
     };
     if Path::new(RUNTIME).is_dir() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
+use otpd_tests::Daemon;
 use otpd_tests::PASSWORD;
 
 use serde_json::Value;
@@ -94,6 +95,45 @@ fn a_box_without_a_certificate_makes_one_and_keeps_it() {
     assert_eq!(status(&site)["page_fingerprint"], first.as_str());
     site.restart_with("");
     assert_eq!(status(&site)["page_fingerprint"], Value::Null);
+}
+
+/// On an address that is not loopback, in a network of its own that nothing leads to.
+#[test]
+fn on_the_lan_everything_is_encrypted_without_being_told_to() {
+    let site = Site::new();
+    let settings = site.bed.path("lan.toml");
+    let state = site.bed.path("web-state");
+    fs::write(&settings, format!("listen = [\"192.0.2.7:8480\"]\nstate = {state:?}\n")).unwrap();
+    let lan = "ip link set lo up; ip address add 192.0.2.7/32 dev lo; exec \"$@\"";
+    let mut command = site.bed.command("unshare");
+    command.args(["--net", "sh", "-ec", lan, "sh"]).arg(site.bed.path("bin/otpd-web"));
+    command.arg("--config").arg(&settings);
+    let web = Daemon::start_until(command, &site.bed.runtime(), "otpd-web: ready").unwrap();
+    let get = |scheme: &str| {
+        Command::new("nsenter")
+            .args([
+                "--net",
+                "--target",
+                &web.pid().to_string(),
+                "curl",
+                "-si",
+                "--max-time",
+                "20",
+                "--cacert",
+            ])
+            .arg(state.join("certificate.pem"))
+            .arg(format!("{scheme}://192.0.2.7:8480/sign-in"))
+            .output()
+            .expect("util-linux and curl are installed")
+    };
+    let page = get("https");
+    let said = String::from_utf8_lossy(&page.stdout);
+    assert!(
+        said.starts_with("HTTP/1.1 200") && said.contains("strict-transport-security: max-age="),
+        "{page:?}"
+    );
+    assert!(said.contains("__Host-") && said.contains("; Secure"), "{said}");
+    assert!(!get("http").status.success(), "nothing is answered in the clear");
 }
 
 #[test]
