@@ -70,6 +70,7 @@ impl Settings {
                 grace_until: date(&policy.grace_until)?,
                 grace: Duration::from_secs(u64::from(policy.grace_days).saturating_mul(86_400)),
                 services: services(config),
+                requirements: Vec::new(),
             },
             admin_group,
             issuer: issuer(&config.issuer)?,

@@ -22,6 +22,30 @@ pub struct Policy {
     pub grace: Duration,
     /// What each service does; unlisted ones ask.
     pub services: BTreeMap<String, Ask>,
+    /// What administrators require beside all that.
+    pub requirements: Vec<Requirement>,
+}
+
+/// A group whose members must have protection because an administrator said so. The registry keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// Which group (by gid; names can lie, CVE-2025-49012).
+    pub gid: u32,
+    /// As it was called then, to be shown.
+    pub group: String,
+    /// No requirement before this moment, which is the same for all members.
+    pub from: UnixTime,
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: UnixTime,
+}
+
+impl Requirement {
+    /// So many are enough.
+    pub const MOST: usize = 64;
+    /// The longest grace, in days.
+    pub const LONGEST_GRACE: u32 = 3650;
 }
 
 /// What somebody without a device can do, and what they must have set up before.
@@ -114,13 +138,37 @@ impl Policy {
         self.services.get(service).copied() != Some(Ask::Never)
     }
 
-    /// Every group that matters, for one look-up of them all.
+    /// Every group of the configuration, for one look-up of them all.
     pub fn groups(&self) -> impl Iterator<Item = u32> {
         self.require_groups.iter().chain(&self.exempt_groups).copied()
     }
 
-    /// The standing of a user who is a member of `groups`. `grace_since` is when the requirement first met them at
-    /// a login; `None` means now.
+    /// Adds what an administrator requires, in the place of what was required of that group before.
+    pub fn require(&mut self, requirement: Requirement) {
+        self.release(requirement.gid);
+        self.requirements.push(requirement);
+        self.requirements.sort_by_key(|requirement| requirement.gid);
+    }
+
+    /// Takes out what administrators require of a group.
+    pub fn release(&mut self, gid: u32) {
+        self.requirements.retain(|requirement| requirement.gid != gid);
+    }
+
+    /// The groups of which administrators require it. Of one that is gone nobody is a member any more.
+    pub fn required_by_administrators(&self) -> impl Iterator<Item = u32> {
+        self.requirements.iter().map(|requirement| requirement.gid)
+    }
+
+    /// Whether the configuration requires protection of members of `groups`, so that they have a grace of their own,
+    /// unless they are exempt.
+    #[must_use]
+    pub fn gives_own_grace(&self, groups: &[u32]) -> bool {
+        self.require_everyone || self.require_groups.iter().any(|gid| groups.contains(gid))
+    }
+
+    /// The standing of a user who is a member of `groups`: required from the earliest moment that anything says.
+    /// `grace_since` is when the configuration's requirement first met them at a login; `None` means now.
     #[must_use]
     pub fn standing(
         &self,
@@ -129,15 +177,19 @@ impl Policy {
         grace_since: Option<UnixTime>,
         now: UnixTime,
     ) -> Standing {
-        let member = |of: &[u32]| of.iter().any(|gid| groups.contains(gid));
-        if !self.require_everyone && !member(&self.require_groups) {
+        let configured = self.gives_own_grace(groups).then(|| {
+            let own_grace = grace_since.unwrap_or(now).plus(self.grace);
+            self.grace_until.map_or(own_grace, |until| until.max(own_grace))
+        });
+        let required = self.requirements.iter().filter(|requirement| groups.contains(&requirement.gid));
+        let Some(from) = required.map(|requirement| requirement.from).chain(configured).min() else {
             return Standing::Optional;
-        }
-        if self.exempt_users.iter().any(|exempt| exempt == user) || member(&self.exempt_groups) {
+        };
+        let in_exempt = self.exempt_groups.iter().any(|gid| groups.contains(gid));
+        if in_exempt || self.exempt_users.iter().any(|exempt| exempt == user) {
             return Standing::Exempt;
         }
-        let own_grace = grace_since.unwrap_or(now).plus(self.grace);
-        Standing::Required { from: self.grace_until.map_or(own_grace, |until| until.max(own_grace)) }
+        Standing::Required { from }
     }
 }
 
@@ -184,6 +236,47 @@ mod tests {
         assert!(!graced.standing("alice", &[100], None, NOW).is_demanded(NOW));
         let over = Some(UnixTime(NOW.0 - 30 * 86_400));
         assert!(graced.standing("alice", &[100], over, NOW.plus(DAY * 3)).is_demanded(NOW.plus(DAY * 3)));
+    }
+
+    fn required(gid: u32, from: UnixTime) -> Requirement {
+        Requirement { gid, group: "staff".into(), from, by: "root".into(), at: NOW }
+    }
+
+    #[test]
+    fn what_an_administrator_requires_begins_for_all_at_one_moment() {
+        let policy = Policy { requirements: vec![required(300, NOW.plus(DAY))], ..policy() };
+        let from = Standing::Required { from: NOW.plus(DAY) };
+        for since in [None, Some(UnixTime(0)), Some(NOW.plus(DAY * 9))] {
+            assert_eq!(policy.standing("alice", &[300], since, NOW), from);
+        }
+        assert!(!policy.standing("alice", &[300], None, UnixTime(NOW.plus(DAY).0 - 1)).is_demanded(NOW));
+        assert!(policy.standing("alice", &[300], None, NOW).is_demanded(NOW.plus(DAY)));
+        assert_eq!(policy.standing("alice", &[7], None, NOW), Standing::Optional);
+        assert!(!policy.gives_own_grace(&[300]) && policy.gives_own_grace(&[100]));
+    }
+
+    #[test]
+    fn of_two_requirements_the_earlier_counts() {
+        let graced = |days: u32, after: u32| Policy {
+            grace: DAY * days,
+            requirements: vec![required(300, NOW.plus(DAY * after)), required(400, NOW.plus(DAY * 9))],
+            ..policy()
+        };
+        let from = |policy: &Policy, groups: &[u32]| match policy.standing("alice", groups, None, NOW) {
+            Standing::Required { from } => from,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(from(&graced(5, 2), &[100, 300]), NOW.plus(DAY * 2));
+        assert_eq!(from(&graced(2, 5), &[100, 300]), NOW.plus(DAY * 2));
+        assert_eq!(from(&graced(2, 5), &[300, 400]), NOW.plus(DAY * 5));
+        assert_eq!(from(&graced(2, 5), &[400]), NOW.plus(DAY * 9));
+    }
+
+    #[test]
+    fn who_is_exempt_is_so_from_both() {
+        let policy = Policy { requirements: vec![required(300, NOW)], ..policy() };
+        assert_eq!(policy.standing("backup", &[300], None, NOW), Standing::Exempt);
+        assert_eq!(policy.standing("alice", &[200, 300], None, NOW), Standing::Exempt);
     }
 
     #[test]

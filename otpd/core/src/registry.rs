@@ -19,6 +19,7 @@ use crate::outbox::Fate;
 use crate::outbox::Mail;
 use crate::outbox::MailId;
 use crate::outbox::Overview;
+use crate::policy::Requirement;
 use crate::staging::ImportId;
 use crate::staging::Progress;
 use crate::staging::Staged;
@@ -566,6 +567,32 @@ pub trait Registry: Send + Sync + 'static {
     /// # Errors
     /// [`RegistryError::Unavailable`].
     fn sweep_imports(&self, most: u32) -> Result<u32, RegistryError>;
+
+    /// The groups of which administrators require protection, by number.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`].
+    fn requirements(&self) -> Result<Vec<Requirement>, RegistryError>;
+
+    /// Requires protection of a group, in the place of what was required of it before, with `event`; by somebody who
+    /// is signed in on the web only while their ticket is there. Returns whether there was room for it; if not, nothing
+    /// changed.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn require_group(
+        &self,
+        ticket: Option<TicketId>,
+        requirement: &Requirement,
+        event: Event,
+    ) -> Result<bool, RegistryError>;
+
+    /// Releases a group from that, with `event`, as [`Registry::require_group`]. Returns whether it was required; if not,
+    /// nothing changed.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing changed.
+    fn release_group(&self, ticket: Option<TicketId>, gid: u32, event: Event) -> Result<bool, RegistryError>;
 
     /// The wrapped data key; `None` in a new registry.
     ///

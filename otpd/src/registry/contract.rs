@@ -39,6 +39,7 @@ mod lists;
 mod log;
 mod mail;
 mod released;
+mod requirements;
 mod tickets;
 
 use super::Sqlite;
@@ -56,6 +57,9 @@ use log::the_log_is_whole_whatever_was_recorded_and_removed;
 use mail::a_mail_that_is_given_up_leaves_nothing_but_its_end;
 use mail::a_mail_waits_until_a_server_has_it;
 use mail::codes_go_before_notices_and_of_notices_only_so_many_wait;
+use requirements::a_group_is_required_until_it_is_released;
+use requirements::of_too_many_groups_the_last_has_no_room;
+use requirements::what_is_required_in_a_sign_in_ends_with_it;
 use tickets::a_renewed_ticket_has_another_mark_and_keeps_its_visits;
 use tickets::a_ticket_is_known_by_its_mark_until_it_ends;
 use tickets::all_tickets_of_a_number_or_a_name_end_but_one_and_its_visits;
@@ -117,6 +121,9 @@ contract!(
     of_too_many_tickets_the_oldest_goes,
     what_a_ticket_asked_for_ends_with_it,
     what_was_over_or_not_used_is_swept_a_few_at_a_time,
+    a_group_is_required_until_it_is_released,
+    of_too_many_groups_the_last_has_no_room,
+    what_is_required_in_a_sign_in_ends_with_it,
 );
 
 pub(super) fn open(directory: &std::path::Path) -> Sqlite {

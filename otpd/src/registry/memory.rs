@@ -1,5 +1,6 @@
 //! The registry in memory, for tests of what stands on it.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
@@ -28,6 +29,7 @@ use otpd_core::outbox::Fate;
 use otpd_core::outbox::Mail;
 use otpd_core::outbox::MailId;
 use otpd_core::outbox::Overview;
+use otpd_core::policy::Requirement;
 use otpd_core::registry::AccountQuery;
 use otpd_core::registry::Claim;
 use otpd_core::registry::DataKey;
@@ -76,6 +78,7 @@ struct Rows {
     data_key: Option<DataKey>,
     outbox: Outbox,
     tickets: Tickets,
+    requirements: BTreeMap<u32, Requirement>,
 }
 
 struct Import {
@@ -567,6 +570,35 @@ impl Registry for Memory {
             swept += some;
         }
         Ok(u32::try_from(swept).unwrap())
+    }
+
+    fn requirements(&self) -> Result<Vec<Requirement>, RegistryError> {
+        Ok(self.rows().requirements.values().cloned().collect())
+    }
+
+    fn require_group(
+        &self,
+        ticket: Option<TicketId>,
+        requirement: &Requirement,
+        event: Event,
+    ) -> Result<bool, RegistryError> {
+        let mut rows = self.rows();
+        rows.tickets.must_be_there(ticket)?;
+        let others = rows.requirements.keys().filter(|gid| **gid != requirement.gid).count();
+        if others >= Requirement::MOST {
+            return Ok(false);
+        }
+        rows.requirements.insert(requirement.gid, requirement.clone());
+        rows.record(event);
+        Ok(true)
+    }
+
+    fn release_group(&self, ticket: Option<TicketId>, gid: u32, event: Event) -> Result<bool, RegistryError> {
+        let mut rows = self.rows();
+        rows.tickets.must_be_there(ticket)?;
+        let was_there = rows.requirements.remove(&gid).is_some();
+        Some(event).filter(|_| was_there).into_iter().for_each(|event| rows.record(event));
+        Ok(was_there)
     }
 
     fn data_key(&self) -> Result<Option<DataKey>, RegistryError> {

@@ -12,6 +12,7 @@ mod migrations;
 mod outbox;
 mod query;
 mod readers;
+mod requirements;
 mod restored;
 mod rows;
 mod sqlite;

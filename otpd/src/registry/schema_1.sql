@@ -171,6 +171,15 @@ CREATE TABLE audit_note (
 
 CREATE INDEX audit_user ON audit (user, id);
 
+-- Groups of whose members administrators require protection, from the moment demanded on. name is as it was then.
+CREATE TABLE required_group (
+    gid      INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    demanded INTEGER NOT NULL,
+    set_by   TEXT NOT NULL,
+    set_at   INTEGER NOT NULL
+) STRICT;
+
 -- Imports. An open one counts for nothing; a decided one is completed; of a dropped one the entries are still removed.
 CREATE TABLE import (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,

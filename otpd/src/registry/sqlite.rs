@@ -26,6 +26,7 @@ use otpd_core::outbox::Fate;
 use otpd_core::outbox::Mail;
 use otpd_core::outbox::MailId;
 use otpd_core::outbox::Overview;
+use otpd_core::policy::Requirement;
 use otpd_core::registry::AccountQuery;
 use otpd_core::registry::Claim;
 use otpd_core::registry::DataKey;
@@ -65,6 +66,7 @@ use super::migrations::migrate;
 use super::outbox;
 use super::query;
 use super::readers::Readers;
+use super::requirements;
 use super::rows;
 use super::rows::unavailable;
 use super::staging;
@@ -483,6 +485,34 @@ impl Registry for Sqlite {
         self.write(move |connection, _| staging::sweep(connection, most))
     }
 
+    fn requirements(&self) -> Result<Vec<Requirement>, RegistryError> {
+        self.lists.read(requirements::all)
+    }
+
+    fn require_group(
+        &self,
+        ticket: Option<TicketId>,
+        requirement: &Requirement,
+        event: Event,
+    ) -> Result<bool, RegistryError> {
+        let requirement = requirement.clone();
+        self.write(move |connection, journal| {
+            tickets::must_be_there(connection, ticket)?;
+            let fitted = requirements::put(connection, &requirement)?;
+            Some(event).filter(|_| fitted).into_iter().for_each(|event| journal.record(event));
+            Ok(fitted)
+        })
+    }
+
+    fn release_group(&self, ticket: Option<TicketId>, gid: u32, event: Event) -> Result<bool, RegistryError> {
+        self.write(move |connection, journal| {
+            tickets::must_be_there(connection, ticket)?;
+            let was_there = requirements::remove(connection, gid)?;
+            Some(event).filter(|_| was_there).into_iter().for_each(|event| journal.record(event));
+            Ok(was_there)
+        })
+    }
+
     fn data_key(&self) -> Result<Option<DataKey>, RegistryError> {
         self.lists.read(data_key::read)
     }
@@ -568,7 +598,7 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connect
 
 /// A quick look at the tables that decide logins; `otpctl doctor` looks at everything.
 pub(super) fn check_accounts(connection: &Connection) -> Result<(), OpenError> {
-    for table in ["data_key", "account", "device", "email", "lane", "source", "ticket"] {
+    for table in ["data_key", "account", "device", "email", "lane", "source", "ticket", "required_group"] {
         let said: String =
             connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| row.get(0))?;
         if said != "ok" {

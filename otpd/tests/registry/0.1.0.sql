@@ -142,6 +142,13 @@ CREATE TABLE audit_note (
     seal   BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_user ON audit (user, id);
+CREATE TABLE required_group (
+    gid      INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    demanded INTEGER NOT NULL,
+    set_by   TEXT NOT NULL,
+    set_at   INTEGER NOT NULL
+) STRICT;
 CREATE TABLE import (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     state   TEXT NOT NULL CHECK (state IN ('open', 'decided', 'dropped')),
@@ -169,10 +176,10 @@ two
 one again', 4, X'03030303030303030303030303030303', 1, 1800000600, NULL, 5, 1, 'zh_CN', X'000000006B49D45805050505050505050505050505050505000000006B49D45906060606060606060606060606060606', 'alice', 3, 1800000000, X'0100000000000000000101010101010101010101010101010102000000006B49D20002020202020202020202020202020202', 6, 1000, 1800000000, 1800000000);
 INSERT INTO account (admitted, admitted_by, announce, emails, enrol, enrol_tries, enrol_until, former, grace_since, id, language, mailed, name, next_device, recovered, recovery, stepped_up, uid, warned_no_code, warned_reuse) VALUES (NULL, NULL, NULL, 0, NULL, NULL, NULL, 'bob (uid 1001)', NULL, 2, NULL, NULL, NULL, 2, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO account (admitted, admitted_by, announce, emails, enrol, enrol_tries, enrol_until, former, grace_since, id, language, mailed, name, next_device, recovered, recovery, stepped_up, uid, warned_no_code, warned_reuse) VALUES (NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 3, NULL, NULL, 'carol', 2, NULL, NULL, NULL, 1002, NULL, NULL);
-INSERT INTO audit (actor, address, at, decision, detail, device, id, kind, lane, mac, reason, service, uid, user) VALUES ('sshd', '192.0.2.1', 3, 'refuse', NULL, NULL, 6, 'login', 'unknown', X'6BE91238E713552E5CC9AFBB891E89D3', 'code_wrong', 'sshd', NULL, 'carol');
-INSERT INTO audit (actor, address, at, decision, detail, device, id, kind, lane, mac, reason, service, uid, user) VALUES ('sshd', '192.0.2.1', 4, 'refuse', NULL, NULL, 7, 'login', 'unknown', X'630FFDD4CD604BBBCEF5835EC7BBD503', 'code_wrong', 'sshd', NULL, 'carol');
-INSERT INTO audit (actor, address, at, decision, detail, device, id, kind, lane, mac, reason, service, uid, user) VALUES ('sshd', '192.0.2.1', 5, 'refuse', NULL, NULL, 8, 'login', 'unknown', X'F548FFFDA3E6044DA04E98C0302FAEEB', 'code_wrong', 'sshd', NULL, 'carol');
-INSERT INTO audit_note (mac, number, place, seal) VALUES (X'1D0836120D1E9C859B27A332766ED5B2', 5, 'anchor', X'7A6482297710FE2E3622C69B9FF59909');
+INSERT INTO audit (actor, address, at, decision, detail, device, id, kind, lane, mac, reason, service, uid, user) VALUES ('sshd', '192.0.2.1', 3, 'refuse', NULL, NULL, 7, 'login', 'unknown', X'D531C9DE096C3ECC0C69ED0997C990E8', 'code_wrong', 'sshd', NULL, 'carol');
+INSERT INTO audit (actor, address, at, decision, detail, device, id, kind, lane, mac, reason, service, uid, user) VALUES ('sshd', '192.0.2.1', 4, 'refuse', NULL, NULL, 8, 'login', 'unknown', X'870B0D570E1E9FF5F7A99803EA7F6CA0', 'code_wrong', 'sshd', NULL, 'carol');
+INSERT INTO audit (actor, address, at, decision, detail, device, id, kind, lane, mac, reason, service, uid, user) VALUES ('sshd', '192.0.2.1', 5, 'refuse', NULL, NULL, 9, 'login', 'unknown', X'A5EC29F4EBC7D07CBB5BECED99944AE5', 'code_wrong', 'sshd', NULL, 'carol');
+INSERT INTO audit_note (mac, number, place, seal) VALUES (X'1DB8EF76BBB0059922BB006C56A04942', 6, 'anchor', X'0CFE503616736F9D3BA1AFF8E6FD6BFD');
 INSERT INTO audit_note (mac, number, place, seal) VALUES (X'00000000000000000000000000000000', 0, 'head', X'0F8C8F765158BC5A0AD5563D7ACD621E');
 INSERT INTO data_key (id, next, wrapped) VALUES (1, NULL, X'');
 INSERT INTO device (account, activated, algorithm, created, created_by, created_from, digits, drift, expires, id, key, kind, last_address, last_service, last_step, last_used, leaning, name, needs_resync, period, replaces, retired, retired_by, state, tries) VALUES (1, 1800000000, 'SHA512', 1800000000, 'alice', 'account.sock', 8, -3, NULL, 1, X'010203', 'totp', '::1', 'sshd', 4294967302, 1800000000, 1, 'phone', 0, 60, NULL, NULL, NULL, 'active', 0);
@@ -188,6 +195,7 @@ INSERT INTO import_entry (algorithm, device, digits, drift, import, key, last_st
 INSERT INTO import_entry (algorithm, device, digits, drift, import, key, last_step, name, number, period, uid) VALUES ('SHA256', NULL, 8, -2, 1, X'070707', 4294967302, 'u2', 2, 60, 1002);
 INSERT INTO lane (account, failures, lane, last, mail_tried, mail_tries, mails, refused, refused_spent) VALUES (1, 0, 'known', NULL, NULL, 0, X'000000006B49D200000000006B49D200', NULL, NULL);
 INSERT INTO outbox (account, answer, at, expires, id, kind, next, sealed, tries) VALUES (1, NULL, 1800000000, 1800000600, X'01010101010101010101010101010101', 'notice', 1800000000, X'01010101010101010101010101010101010101010101010101010101010101010101010101010101', 0);
+INSERT INTO required_group (demanded, gid, name, set_at, set_by) VALUES (1800000000, 100, 'group100', 1800000000, 'root');
 INSERT INTO source (account, address, at) VALUES (1, '192.0.2.9', 1800000001);
 INSERT INTO source (account, address, at) VALUES (1, '2001:db8::/64', 1800000000);
 INSERT INTO ticket (address, agent, code_at, device, expires, host, id, issued, mark, name, parent, password_at, seen, uid) VALUES ('192.0.2.1', 'Mozilla', NULL, 'phone', 1800086400, NULL, 1, 1800000000, X'01010101010101010101010101010101', 'alice', NULL, 1800000000, 1800000000, 1000);

@@ -88,6 +88,7 @@ fn fill(directory: &Path) {
     registry.detach(&who(1001, "bob"), NOW, "root", event("bob", 1).into()).unwrap();
     tickets::issue(registry.as_ref(), 1, &who(1000, "alice"));
     mail::post(registry.as_ref(), mail::mail(1, otpd_core::outbox::MailKind::Notice, NOW));
+    requirements::require(registry.as_ref(), 100, NOW);
     let import = registry.begin_import("root").unwrap();
     registry.stage(import, vec![staged(1, 1), staged(2, 2)]).unwrap();
     registry.decide_import(import, event("root", 1)).unwrap();
