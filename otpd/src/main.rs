@@ -141,7 +141,7 @@ fn serve(
     let posted = Arc::new(PostBell::default());
     let (registry, keys) = open::registry_and_keys(config, credential, &mut lock, &syslog, &posted)?;
     let altered = registry.altered_log().map(|how| format!("the audit log was altered: {how}"));
-    let service = Service::new(registry, keys, names.clone(), Names::start()?, settings)
+    let service = Service::new(registry, keys, names.clone(), Names::start()?, settings)?
         .with_calls_per_minute(config.limits.calls_per_minute)
         .with_post_bell(posted);
     let service = Arc::new(match key_file {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use otpd_core::name::AccountName;
 use otpd_core::name::Identity;
 use otpd_core::name::Uid;
+use otpd_core::policy::Policy;
 
 use crate::clock::monotonic;
 
@@ -61,8 +62,18 @@ pub enum NoAnswer {
 pub struct Groups {
     /// These must exist: of one that cannot be read nobody knows who is in it.
     pub needed: Vec<u32>,
-    /// This one may be missing: then nobody is in it.
-    pub optional: Option<u32>,
+    /// These may be missing: then nobody is in them.
+    pub optional: Vec<u32>,
+}
+
+impl Groups {
+    /// Those that decide what the policy says of somebody, and one besides. Of the groups that administrators chose any
+    /// may be gone: nobody could log in any more to release it.
+    #[must_use]
+    pub fn of(policy: &Policy, besides: Option<u32>) -> Self {
+        let optional = policy.required_by_administrators().chain(besides).collect();
+        Self { needed: policy.groups().collect(), optional }
+    }
 }
 
 /// A user, and which of the groups asked for they are in.
@@ -272,10 +283,10 @@ fn with_groups(
             None => return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist"))),
         }
     }
-    if let Some(gid) = groups.optional
-        && database.is_member(name, primary, gid)? == Some(true)
-    {
-        member.push(gid);
+    for gid in groups.optional.iter().filter(|gid| !groups.needed.contains(gid)) {
+        if database.is_member(name, primary, *gid)? == Some(true) {
+            member.push(*gid);
+        }
     }
     Ok(Person { identity, groups: member })
 }
@@ -297,7 +308,7 @@ mod tests {
     }
 
     fn needed(gids: &[u32]) -> Groups {
-        Groups { needed: gids.to_vec(), optional: None }
+        Groups { needed: gids.to_vec(), optional: vec![] }
     }
 
     #[test]
@@ -334,7 +345,7 @@ mod tests {
     fn a_group_that_cannot_be_read_is_no_answer() {
         let names = Names::start().unwrap();
         assert!(matches!(names.by_name("root", needed(&[4_000_000_000])), Err(NoAnswer::Failed(_))));
-        let optional = Groups { needed: vec![], optional: Some(4_000_000_000) };
+        let optional = Groups { needed: vec![], optional: vec![4_000_000_000] };
         assert_eq!(names.by_name("root", optional).unwrap().unwrap().groups, [] as [u32; 0]);
         assert_eq!(names.group("root").unwrap(), Some(0));
         assert_eq!(names.group("0").unwrap(), Some(0));

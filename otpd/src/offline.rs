@@ -105,7 +105,7 @@ fn administer(
     });
     let (registry, unchained) = open::registry(config, credential, &syslog)?;
     let altered = registry.altered_log().map(|how| format!("the audit log was altered: {how}"));
-    let service = Service::new(registry, Keys::none()?, names.clone(), names, settings);
+    let service = Service::new(registry, Keys::none()?, names.clone(), names, settings)?;
     let before = service.head();
     if let Some(altered) = &altered {
         log::error!("{altered}; run: otpctl audit --verify");

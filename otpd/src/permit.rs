@@ -75,6 +75,10 @@ pub enum Request {
     Accounts,
     /// Whom the policy meets without a device.
     PolicyReport,
+    /// Require protection of a group.
+    RequireGroup,
+    /// Release a group from that.
+    ReleaseGroup,
     /// Read the audit log.
     Audit,
     /// Check the audit log.
@@ -129,6 +133,8 @@ impl Request {
                 | Self::RemoveEmail
                 | Self::Reset
                 | Self::EnrolCode
+                | Self::RequireGroup
+                | Self::ReleaseGroup
         )
     }
 }
@@ -211,6 +217,8 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
                 | Q::EnrolCode
                 | Q::Accounts
                 | Q::PolicyReport
+                | Q::RequireGroup
+                | Q::ReleaseGroup
                 | Q::Audit
                 | Q::Verify
                 | Q::Doctor
@@ -238,9 +246,15 @@ pub fn permit(role: Role, request: Request, state: State) -> Permit {
             | Q::Doctor
             | Q::MailStatus
             | Q::SignIns => Permit::Free,
-            Q::Off | Q::Unlock | Q::Reset | Q::EnrolCode | Q::Audit | Q::MailTest | Q::EndSignIns => {
-                Permit::AdminsCode
-            }
+            Q::Off
+            | Q::Unlock
+            | Q::Reset
+            | Q::EnrolCode
+            | Q::RequireGroup
+            | Q::ReleaseGroup
+            | Q::Audit
+            | Q::MailTest
+            | Q::EndSignIns => Permit::AdminsCode,
             Q::LoginForAnyone
             | Q::LoginOfOwn
             | Q::Begin
@@ -293,7 +307,7 @@ mod tests {
         Role::Web,
         Role::Other,
     ];
-    const REQUESTS: [Request; 37] = [
+    const REQUESTS: [Request; 39] = [
         Request::LoginForAnyone,
         Request::LoginOfOwn,
         Request::Status,
@@ -314,6 +328,8 @@ mod tests {
         Request::EnrolCode,
         Request::Accounts,
         Request::PolicyReport,
+        Request::RequireGroup,
+        Request::ReleaseGroup,
         Request::Audit,
         Request::Verify,
         Request::Doctor,
@@ -358,6 +374,8 @@ mod tests {
             EnrolCode      FFF --- --- aaa --- --- --- ---
             Accounts       FFF FFF --- FFF --- --- --- ---
             PolicyReport   FFF --- --- FFF --- --- --- ---
+            RequireGroup   FFF --- --- aaa --- --- --- ---
+            ReleaseGroup   FFF --- --- aaa --- --- --- ---
             Audit          FFF FFF --- aaa --- --- --- ---
             Verify         FFF FFF --- --- --- --- --- ---
             Doctor         FFF --- --- FFF --- --- --- ---

@@ -89,7 +89,7 @@ impl Settings {
     /// The groups that decide anything.
     #[must_use]
     pub fn groups(&self) -> Groups {
-        Groups { needed: self.policy.groups().collect(), optional: self.admin_group }
+        Groups::of(&self.policy, self.admin_group)
     }
 }
 

@@ -73,6 +73,10 @@ pub enum Kind {
     SignInsEnded,
     /// Somebody who is signed in went on to another host.
     HandOff,
+    /// Protection was required of a group.
+    RequireGroup,
+    /// A group was released from that.
+    ReleaseGroup,
     /// The daemon started, stopped, or read its configuration.
     Daemon,
 }
@@ -115,6 +119,8 @@ impl Kind {
             Self::SignOut => "sign_out",
             Self::SignInsEnded => "sign_ins_ended",
             Self::HandOff => "hand_off",
+            Self::RequireGroup => "require_group",
+            Self::ReleaseGroup => "release_group",
             Self::Daemon => "daemon",
         }
     }
@@ -266,6 +272,14 @@ pub enum Reason {
     BadHost,
     /// The service is not one of the web.
     WrongService,
+    /// There is no group of that name.
+    NoSuchGroup,
+    /// Members of the group would be locked out at once.
+    LocksOut,
+    /// No administrator requires protection of the group.
+    GroupNotRequired,
+    /// It is required of so many groups that none more fits.
+    TooManyGroups,
 }
 
 impl Reason {
@@ -333,6 +347,10 @@ impl Reason {
             Self::NoSuchSignIn => "no_such_sign_in",
             Self::BadHost => "bad_host",
             Self::WrongService => "wrong_service",
+            Self::NoSuchGroup => "no_such_group",
+            Self::LocksOut => "locks_out",
+            Self::GroupNotRequired => "group_not_required",
+            Self::TooManyGroups => "too_many_groups",
         }
     }
 }

@@ -18,9 +18,16 @@ pub use mail::MailTestParameters;
 pub use mail::MailTested;
 pub use mail::MailTry;
 pub use policy::Concerned;
+pub use policy::GroupReleased;
+pub use policy::GroupRequired;
 pub use policy::POLICY_REPORT;
 pub use policy::PolicyReport;
 pub use policy::PolicyReportParameters;
+pub use policy::RELEASE_GROUP;
+pub use policy::REQUIRE_GROUP;
+pub use policy::ReleaseGroupParameters;
+pub use policy::RequireGroupParameters;
+pub use policy::RequiredGroup;
 
 /// The interface's name.
 pub const INTERFACE: &str = "org.otpd.Admin";

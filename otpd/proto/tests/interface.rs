@@ -303,11 +303,16 @@ fn the_admin_interface_is_its_types() {
         exempt_groups: vec![],
         grace_days: 1,
         grace_until: Some(1),
+        required: vec![],
         concerned: vec![],
         looked_at: 1,
         protected: 1,
+        locks_out: 1,
         next: Some(text()),
     };
+    let required = admin::RequiredGroup { group: text(), gid: 1, from: 1, by: text(), at: 1 };
+    let require =
+        admin::RequireGroupParameters { group: text(), grace_days: 1, locks_out: Some(1), code: None };
     let hole = admin::Hole { number: 1, before: text(), there: text() };
     let walk = admin::Walk { last: 1, mac: Some(text()), shift: 0, holes: vec![hole.clone()] };
     let verified =
@@ -395,6 +400,11 @@ fn the_admin_interface_is_its_types() {
             ("Concerned", keys(&concerned)),
             ("PolicyReport(", keys(&admin::PolicyReportParameters::default())),
             ("PolicyReport)", keys(&report)),
+            ("RequiredGroup", keys(&required)),
+            ("RequireGroup(", keys(&require)),
+            ("RequireGroup)", keys(&admin::GroupRequired { group: text(), gid: 1, from: 1, locks_out: 1 })),
+            ("ReleaseGroup(", keys(&admin::ReleaseGroupParameters { group: text(), code: None })),
+            ("ReleaseGroup)", keys(&admin::GroupReleased { group: text(), gid: 1, configured: true })),
             ("Hole", keys(&hole)),
             ("Walk", keys(&walk)),
             ("Flaw", keys(&admin::Flaw { defect: text(), number: 1, last: 1, at: Some(1), say: text() })),

@@ -30,6 +30,7 @@ use super::administers;
 use super::post::Post;
 use super::prompt;
 use super::proof::Asked;
+use super::proof::password_needed;
 use crate::peer::Peer;
 use crate::permit::Permit;
 use crate::permit::Request;
@@ -178,6 +179,7 @@ impl<R: Registry> Service<R> {
             self.check_mail(),
             self.check_backup(),
         ];
+        checks.extend(self.check_requirements());
         checks.extend(self.check_clocks(now));
         Ok(wire::Doctor { checks })
     }
@@ -229,6 +231,12 @@ impl<R: Registry> Service<R> {
         code: Option<&otpd_proto::Secret>,
         now: UnixTime,
     ) -> Result<Parties, Failure> {
+        self.administrator_for(peer, &Asked { request, kind: Kind::Read, code, now })
+    }
+
+    /// [`Service::administrator`], with the name of what is asked for.
+    pub(super) fn administrator_for(&self, peer: Peer, asked: &Asked<'_>) -> Result<Parties, Failure> {
+        let (request, now) = (asked.request, asked.now);
         let mut parties = self.parties(peer, None)?;
         if parties.role == Role::Owner && administers(peer, &parties.settings, &parties.caller) {
             parties.role = Role::Admin;
@@ -236,11 +244,14 @@ impl<R: Registry> Service<R> {
         match permit(parties.role, request, State::Protected) {
             Permit::Free => Ok(parties),
             Permit::AdminsCode => {
-                self.step_up(&parties, &Asked { request, kind: Kind::Read, code, now })?;
+                if request.wants_password() && !parties.has_password(now) {
+                    return self.refuse(&parties, now, asked.kind, password_needed());
+                }
+                self.step_up(&parties, asked)?;
                 Ok(parties)
             }
             Permit::OwnersCode | Permit::Never => {
-                self.refuse(&parties, now, Kind::Read, Failure::not_permitted())
+                self.refuse(&parties, now, asked.kind, Failure::not_permitted())
             }
         }
     }

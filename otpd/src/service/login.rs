@@ -247,14 +247,17 @@ impl<R: Registry> Service<R> {
         let since = account.and_then(|account| account.grace_since);
         let name = person.identity.name.as_str();
         let standing = scene.settings.policy.standing(name, &person.groups, since, now);
+        let has_own_grace = scene.settings.policy.gives_own_grace(&person.groups);
         let (reason, notice) = match standing {
             Standing::Optional => (Reason::Optional, None),
             Standing::Exempt => (Reason::Exempt, None),
-            Standing::Required { from } if from <= now && since.is_some() => return Ok(None),
+            Standing::Required { from } if from <= now && (since.is_some() || !has_own_grace) => {
+                return Ok(None);
+            }
             // Before the clock is set, a grace that began now would be over as soon as it is.
             Standing::Required { .. } if clock::is_unset(now) => (Reason::Grace, None),
-            Standing::Required { .. } => {
-                let from = self.begin_grace(scene, person, now)?;
+            Standing::Required { from } => {
+                let from = if has_own_grace { self.begin_grace(scene, person, now)? } else { from };
                 if from <= now {
                     return Ok(None);
                 }

@@ -25,6 +25,7 @@ mod proof;
 pub mod prune;
 mod recent;
 pub mod recover;
+pub mod requirements;
 pub mod resync;
 mod scene;
 mod seen;
@@ -96,7 +97,10 @@ pub struct Service<R> {
     /// wait.
     own_names: Names,
     recent: Recent,
+    /// With what administrators require, as the registry has it.
     settings: RwLock<Arc<Settings>>,
+    /// One change at a time of what administrators require.
+    requiring: Mutex<()>,
     /// What was wrong with the configuration at the last reload.
     bad_configuration: Mutex<Option<String>>,
     /// The file of the master key, unless systemd gives it. One rotation at a time.
@@ -206,14 +210,25 @@ impl From<RegistryError> for Failure {
 
 impl<R: Registry> Service<R> {
     /// Puts the parts together.
-    pub fn new(registry: R, keys: Keys, names: Names, own_names: Names, settings: Settings) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`RegistryError`]: what administrators require cannot be read.
+    pub fn new(
+        registry: R,
+        keys: Keys,
+        names: Names,
+        own_names: Names,
+        mut settings: Settings,
+    ) -> Result<Self, RegistryError> {
+        settings.policy.requirements = registry.requirements()?;
+        Ok(Self {
             registry,
             keys: Arc::new(keys),
             names,
             own_names,
             recent: Recent::default(),
             settings: RwLock::new(Arc::new(settings)),
+            requiring: Mutex::default(),
             bad_configuration: Mutex::default(),
             key_file: Mutex::default(),
             clocks: Mutex::default(),
@@ -226,7 +241,7 @@ impl<R: Registry> Service<R> {
             unknown_tickets: AtomicU64::default(),
             words: Words::default(),
             visitors: Visitors::default(),
-        }
+        })
     }
 
     /// Lets the master key in this file be replaced.
@@ -257,10 +272,12 @@ impl<R: Registry> Service<R> {
         *self.bad_configuration.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
     }
 
-    /// Replaces the settings; calls under way go on with the old ones.
-    pub fn set_settings(&self, settings: Settings) {
+    /// Replaces the settings, but for what administrators require; calls under way go on with the old ones.
+    pub fn set_settings(&self, mut settings: Settings) {
         *self.bad_configuration.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        let mut current = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        settings.policy.requirements = current.policy.requirements.clone();
+        *current = Arc::new(settings);
     }
 
     /// Records something that the daemon itself did.

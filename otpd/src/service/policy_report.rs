@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::policy::Policy;
+use otpd_core::policy::Requirement;
 use otpd_core::policy::Standing;
 use otpd_core::registry::AccountQuery;
 use otpd_core::registry::Only;
@@ -34,40 +34,66 @@ impl<R: Registry> Service<R> {
         let parties = self.administrator(peer, Request::PolicyReport, None, now)?;
         let in_force = &parties.settings.policy;
         let mut policy = in_force.clone();
-        if let Some(days) = call.grace_days {
-            policy.grace = Duration::from_secs(u64::from(days).saturating_mul(DAY));
+        let grace = call.grace_days.map(days);
+        match &call.group {
+            Some(named) => {
+                let group = self.group_of(named)?;
+                let from = now.plus(grace.unwrap_or(in_force.grace));
+                policy.require(parties.requirement(group, from, now));
+            }
+            None => policy.grace = grace.unwrap_or(in_force.grace),
         }
-        if let Some(named) = &call.group {
-            let group = self.own_names.listed(named)?;
-            let say = format!("There is no group {named:?} here.");
-            policy.require_groups.push(group.ok_or(Failure::refused(Reason::BadParameters, say))?.gid);
-        }
-        let mut names = self.candidates(&policy, call.after.as_deref())?;
-        let more = names.len() > PAGE;
-        names.truncate(PAGE);
-        let mut report = wire::PolicyReport {
+        let page = self.policy_page(&Asked { in_force, policy: &policy, now }, call.after.as_deref())?;
+        Ok(wire::PolicyReport {
             require_everyone: in_force.require_everyone,
             require_groups: self.group_names(&in_force.require_groups)?,
             exempt_users: in_force.exempt_users.clone(),
             exempt_groups: self.group_names(&in_force.exempt_groups)?,
             grace_days: u32::try_from(in_force.grace.as_secs() / DAY).unwrap_or(u32::MAX),
             grace_until: in_force.grace_until.map(|at| at.0),
-            concerned: Vec::new(),
-            looked_at: 0,
-            protected: 0,
-            next: names.last().filter(|_| more).cloned(),
-        };
-        for name in names {
-            self.look_at(&name, &policy, now, &mut report)?;
+            required: in_force.requirements.iter().map(wire_required).collect(),
+            concerned: page.concerned,
+            looked_at: page.looked_at,
+            protected: page.protected,
+            locks_out: page.locks_out,
+            next: page.next,
+        })
+    }
+
+    /// How many a policy would lock out at once whom nothing locks out now.
+    pub(super) fn count_locked_out(&self, asked: &Asked<'_>) -> Result<u32, Failure> {
+        let (mut all, mut after) = (0_u32, None);
+        loop {
+            let page = self.policy_page(asked, after.as_deref())?;
+            all = all.saturating_add(page.locks_out);
+            after = page.next;
+            if after.is_none() {
+                return Ok(all);
+            }
         }
-        Ok(report)
+    }
+
+    /// Whether a policy would lock somebody out at once whom nothing locks out now.
+    pub(super) fn would_lock_out(&self, asked: &Asked<'_>, name: &str) -> Result<bool, Failure> {
+        let mut page = Page::default();
+        self.look_at(name, asked, &mut page)?;
+        Ok(page.locks_out > 0)
+    }
+
+    fn policy_page(&self, asked: &Asked<'_>, after: Option<&str>) -> Result<Page, Failure> {
+        let mut names = self.candidates(asked.policy, after)?;
+        let more = names.len() > PAGE;
+        names.truncate(PAGE);
+        let mut page = Page { next: names.last().filter(|_| more).cloned(), ..Page::default() };
+        names.iter().try_for_each(|name| self.look_at(name, asked, &mut page))?;
+        Ok(page)
     }
 
     /// Names behind `after`, more than a page has if there are: members of the groups, and accounts without a device.
     fn candidates(&self, policy: &Policy, after: Option<&str>) -> Result<Vec<String>, Failure> {
         let after = after.unwrap_or_default();
         let mut names = BTreeSet::new();
-        for gid in &policy.require_groups {
+        for gid in policy.require_groups.iter().copied().chain(policy.required_by_administrators()) {
             let group = self.own_names.listed(&gid.to_string())?;
             names.extend(group.into_iter().flat_map(|group| group.members));
         }
@@ -83,21 +109,16 @@ impl<R: Registry> Service<R> {
         Ok(names.into_iter().collect())
     }
 
-    fn look_at(
-        &self,
-        name: &str,
-        policy: &Policy,
-        now: UnixTime,
-        report: &mut wire::PolicyReport,
-    ) -> Result<(), Failure> {
-        report.looked_at = report.looked_at.saturating_add(1);
+    fn look_at(&self, name: &str, asked: &Asked<'_>, page: &mut Page) -> Result<(), Failure> {
+        let Asked { in_force, policy, now } = *asked;
+        page.looked_at = page.looked_at.saturating_add(1);
         let account = self.summary(name)?;
         if account.as_ref().is_some_and(|account| account.active_devices > 0) {
-            report.protected = report.protected.saturating_add(1);
+            page.protected = page.protected.saturating_add(1);
             return Ok(());
         }
         // Whoever is listed in a group and is nobody does not log in either.
-        let groups = Groups { needed: policy.groups().collect(), optional: None };
+        let groups = Groups::of(policy, None);
         let Some(person) = self.own_names.by_name(name, groups)? else { return Ok(()) };
         let grace_since = account.as_ref().and_then(|account| account.grace_since);
         let (standing, from) = match policy.standing(name, &person.groups, grace_since, now) {
@@ -106,12 +127,17 @@ impl<R: Registry> Service<R> {
             Standing::Required { from } if from <= now => ("locked_out", Some(from.0)),
             Standing::Required { from } => ("grace", Some(from.0)),
         };
-        report.concerned.push(wire::Concerned {
+        let enrol_code = account.and_then(|account| account.enrolment).is_some_and(|until| now < until);
+        let is_out = in_force.standing(name, &person.groups, grace_since, now).is_demanded(now);
+        if standing == "locked_out" && !enrol_code && !is_out {
+            page.locks_out = page.locks_out.saturating_add(1);
+        }
+        page.concerned.push(wire::Concerned {
             user: name.to_owned(),
             uid: person.identity.uid.as_u32(),
             standing: standing.to_owned(),
             from,
-            enrol_code: account.and_then(|account| account.enrolment).is_some_and(|until| now < until),
+            enrol_code,
         });
         Ok(())
     }
@@ -130,6 +156,37 @@ impl<R: Registry> Service<R> {
             Ok(listed.map_or_else(|| gid.to_string(), |group| group.name))
         };
         gids.iter().map(name).collect()
+    }
+}
+
+/// What is asked: whom this policy would meet, in the place of the one in force.
+pub(super) struct Asked<'a> {
+    pub(super) in_force: &'a Policy,
+    pub(super) policy: &'a Policy,
+    pub(super) now: UnixTime,
+}
+
+#[derive(Default)]
+struct Page {
+    concerned: Vec<wire::Concerned>,
+    looked_at: u32,
+    protected: u32,
+    locks_out: u32,
+    next: Option<String>,
+}
+
+/// So many days.
+pub(super) fn days(number: u32) -> Duration {
+    Duration::from_secs(u64::from(number).saturating_mul(DAY))
+}
+
+fn wire_required(requirement: &Requirement) -> wire::RequiredGroup {
+    wire::RequiredGroup {
+        group: requirement.group.clone(),
+        gid: requirement.gid,
+        from: requirement.from.0,
+        by: requirement.by.clone(),
+        at: requirement.at.0,
     }
 }
 

@@ -152,12 +152,13 @@ impl<R: Registry> Service<R> {
 
 impl Parties {
     /// Whether the caller's password stands for a change: on the web it has to be of the last 10 minutes.
-    fn has_password(&self, now: UnixTime) -> bool {
+    pub(super) fn has_password(&self, now: UnixTime) -> bool {
         self.signed_in.is_none_or(|signed_in| fresh_until(Some(signed_in.password_at), now).is_some())
     }
 }
 
-fn password_needed() -> Failure {
+/// The refusal of a change on the web whose password is too long ago.
+pub(super) fn password_needed() -> Failure {
     Failure::refused(
         Reason::PasswordNeeded,
         "Give your password again: for changes it has to be of the last 10 minutes.",

@@ -107,7 +107,7 @@ mod tests {
         let names = Names::start().unwrap();
         let (recent, groups, now) = (Recent::default(), Groups::default(), monotonic());
         recent.keep("root", names.begin(&root(), groups.clone()).unwrap(), groups, now);
-        assert!(recent.take("root", &Groups { needed: vec![4], optional: None }, now).is_none());
+        assert!(recent.take("root", &Groups { needed: vec![4], optional: vec![] }, now).is_none());
     }
 
     #[test]

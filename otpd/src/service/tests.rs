@@ -25,6 +25,7 @@ mod import;
 mod lists;
 mod mail;
 mod recover;
+mod requirements;
 mod resync;
 mod verify;
 mod vigil;
@@ -49,7 +50,17 @@ fn service(settings: Settings) -> Service<Memory> {
     let directory = tempfile::tempdir().unwrap();
     let (_, keys) = MasterKey::create(&directory.path().join("key")).unwrap().new_data_key().unwrap();
     Service::new(Memory::default(), keys, Names::start().unwrap(), Names::start().unwrap(), settings)
+        .unwrap()
         .with_calls_per_minute(60_000)
+}
+
+/// The same registry, after a new start.
+fn restarted(service: Service<Memory>) -> Service<Memory> {
+    let settings = Settings::clone(&service.settings());
+    let settings = Settings { policy: Policy { requirements: vec![], ..settings.policy }, ..settings };
+    let directory = tempfile::tempdir().unwrap();
+    let (_, keys) = MasterKey::create(&directory.path().join("key")).unwrap().new_data_key().unwrap();
+    Service::new(service.registry, keys, service.names, service.own_names, settings).unwrap()
 }
 
 fn settings(policy: Policy) -> Settings {

@@ -150,7 +150,7 @@ fn start() -> Service<Memory> {
         absolute: Duration::from_secs(86_400),
         ..Settings::default()
     };
-    let service = Service::new(Memory::default(), keys, names, own_names, settings);
+    let service = Service::new(Memory::default(), keys, names, own_names, settings).unwrap();
     // Nobody waits for a mail here.
     service.close_office();
     service

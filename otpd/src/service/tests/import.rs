@@ -319,7 +319,7 @@ fn reopened(directory: &std::path::Path, wrapped: &[u8]) -> Service<Sqlite> {
     let registry = Sqlite::open(&directory.join("registry.db")).unwrap();
     let registry = registry.start(keys.log(), Box::new(|_| {})).unwrap();
     let names = Names::start().unwrap();
-    Service::new(registry, keys, names.clone(), names, settings(Policy::default()))
+    Service::new(registry, keys, names.clone(), names, settings(Policy::default())).unwrap()
 }
 
 #[test]

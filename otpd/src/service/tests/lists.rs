@@ -11,11 +11,11 @@ fn root() -> Peer {
     Peer { is_root: true, ..Peer::new(Door::Account, 0) }
 }
 
-fn gid(name: &str) -> u32 {
+pub(super) fn gid(name: &str) -> u32 {
     nix::unistd::Group::from_name(name).unwrap().unwrap().gid.as_raw()
 }
 
-fn identity(name: &str) -> Identity {
+pub(super) fn identity(name: &str) -> Identity {
     let uid = nix::unistd::User::from_name(name).unwrap().unwrap().uid.as_raw();
     Identity {
         uid: otpd_core::name::Uid::new(uid).unwrap(),
@@ -85,7 +85,7 @@ fn whom_a_group_would_meet_is_known_before_it_is_required() {
     Phone::bind(&service, USER, NOW);
     assert!(report(&service, Some(USER), Some(0)).concerned.is_empty(), "it has a device now");
     let call = PolicyReportParameters { group: Some("no-such-group-here".into()), ..Default::default() };
-    assert_eq!(reason(service.policy_report(root(), &call, NOW)), Reason::BadParameters);
+    assert_eq!(reason(service.policy_report(root(), &call, NOW)), Reason::NoSuchGroup);
 }
 
 #[test]

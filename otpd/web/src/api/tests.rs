@@ -222,6 +222,7 @@ fn every_schema_is_its_type() {
     reply::<admin::EnrolCode>("EnrolCode");
     reply::<admin::WasReset>("WasReset");
     reply::<admin::Concerned>("Concerned");
+    reply::<admin::RequiredGroup>("RequiredGroup");
     reply::<admin::PolicyReport>("PolicyReport");
     reply::<admin::Event>("Event");
     reply::<admin::Audit>("Audit");

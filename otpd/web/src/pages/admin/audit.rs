@@ -194,6 +194,8 @@ const KINDS: &[&str] = &[
     "email_confirm",
     "email_remove",
     "mail",
+    "require_group",
+    "release_group",
     "step_up",
     "read",
     "import",

@@ -53,7 +53,7 @@ pub(crate) async fn get(
     let call = PolicyReportParameters { group: group.clone(), grace_days: days, after: some(&asked.after) };
     let (report, group, error) = match report(&app, &admin, call).await {
         Ok(report) => (report, group, None),
-        Err(trouble) if trouble.is("bad_parameters") => {
+        Err(trouble) if trouble.is("no_such_group") => {
             let report = self::report(&app, &admin, PolicyReportParameters::default()).await?;
             (report, None, Some(f.put("policy.no_group", "group", &asked.group)))
         }
