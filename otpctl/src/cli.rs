@@ -20,6 +20,7 @@ mod device;
 mod email;
 mod import;
 pub(crate) mod pam;
+mod policy;
 mod resync;
 pub(crate) mod root;
 mod sign_out;
@@ -45,6 +46,9 @@ pub(crate) use email::RemoveEmail;
 pub(crate) use import::Export;
 pub(crate) use import::ExportOath;
 pub(crate) use import::Import;
+pub(crate) use policy::Policy;
+pub(crate) use policy::Release;
+pub(crate) use policy::Require;
 pub(crate) use resync::Resync;
 pub(crate) use sign_out::SignOut;
 
@@ -182,6 +186,12 @@ pub(crate) enum Command {
     ClockReset(root::ClockReset),
     /// List protected accounts (administrators)
     Accounts(Accounts),
+    /// Who must have login protection (administrators)
+    ///
+    /// Beside what otpd.toml requires, administrators require it of groups, each from a day on. Whoever is met by both
+    /// must have a device from the earlier day on; who is exempt by otpd.toml is exempt from both.
+    #[command(subcommand)]
+    Policy(Policy),
     /// Read the audit log (administrators)
     Audit(Audit),
     /// See whether mails arrive (administrators)

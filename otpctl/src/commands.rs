@@ -26,6 +26,7 @@ mod key;
 mod mail;
 mod man;
 pub(crate) mod pam;
+mod policy;
 mod proof;
 mod protection;
 mod prune;
@@ -66,6 +67,7 @@ pub(crate) fn run(session: &Session, command: Command) -> Result<Exit, Failure> 
         Command::Prune(prune) => prune::prune(session, prune),
         Command::ClockReset(reset) => clock_reset::clock_reset(session, reset),
         Command::Accounts(accounts) => accounts::list(session, accounts),
+        Command::Policy(typed) => policy::policy(session, typed),
         Command::Audit(audit) if audit.verify => verify::verify(session, audit.head),
         Command::Audit(audit) => audit::read(session, audit),
         Command::Mail(mail) => mail::mail(session, mail),

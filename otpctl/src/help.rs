@@ -285,6 +285,40 @@ pub(crate) const PAGES: &[Page] = &[
                \x20\"locked\", \"recovery_codes\", \"emails\", \"weakest\"]}",
     },
     Page {
+        command: "policy report",
+        arguments: &[],
+        examples: &[
+            ("sudo otpctl policy report", "as it is"),
+            ("otpctl policy report --group family", "before it is required of them"),
+        ],
+        json: "{\"require_everyone\", \"require_groups\": [GROUP], \"exempt_users\": [USER],\n\
+               \x20\"exempt_groups\": [GROUP], \"grace_days\", \"grace_until\", \"required\":\n\
+               \x20[{\"group\", \"gid\", \"from\", \"by\", \"at\"}], \"concerned\": [{\"user\", \"uid\",\n\
+               \x20\"standing\", \"from\", \"enrol_code\"}], \"looked_at\", \"protected\", \"locks_out\"}\n\
+               required is what administrators require, the rest is otpd.toml. standing is\n\
+               locked_out, grace or exempt; times are in Unix seconds. locks_out counts whom\n\
+               --group would lock out at once and nothing locks out now.",
+    },
+    Page {
+        command: "policy require",
+        arguments: &[],
+        examples: &[
+            ("otpctl policy require family", "from two weeks after now on"),
+            ("otpctl policy require family --dry-run", "see first who has no device"),
+            ("otpctl policy require staff --grace-days 0", "now, if nobody is locked out"),
+        ],
+        json: "{\"group\", \"gid\", \"from\", \"locks_out\"}; with --dry-run what\n\
+               `otpctl policy report` prints. from is in Unix seconds, locks_out how many\n\
+               are locked out by it.",
+    },
+    Page {
+        command: "policy release",
+        arguments: &[],
+        examples: &[("otpctl policy release family", "it is their own choice again")],
+        json: "{\"group\", \"gid\", \"configured\"}\n\
+               configured says whether otpd.toml requires it still.",
+    },
+    Page {
         command: "audit",
         arguments: &[],
         examples: &[

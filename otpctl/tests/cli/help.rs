@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::otpctl;
 
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 44] = [
     "bind",
     "confirm",
     "status",
@@ -29,6 +29,9 @@ const COMMANDS: [&str; 41] = [
     "prune",
     "clock-reset",
     "accounts",
+    "policy report",
+    "policy require",
+    "policy release",
     "audit",
     "mail test",
     "mail status",

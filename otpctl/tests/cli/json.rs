@@ -22,7 +22,23 @@ fn every_command_prints_one_object_of_its_shape() {
         "last_used": null, "locked": false, "recovery_codes": 10, "emails": 1, "weakest": "device"});
     let adopted = json!({"was_user": "alice", "was_uid": 1, "user": "alice", "uid": 2, "active_devices": 1,
         "last_used": null, "changed": true});
-    let cases: [(&[&str], Value, &[&str]); 22] = [
+    let policy = json!({"require_everyone": false, "require_groups": [], "exempt_users": [], "exempt_groups": [],
+        "grace_days": 0, "grace_until": null, "required": [], "concerned": [], "looked_at": 0, "protected": 0,
+        "locks_out": 0, "next": null});
+    let policy_keys: &[&str] = &[
+        "concerned",
+        "exempt_groups",
+        "exempt_users",
+        "grace_days",
+        "grace_until",
+        "locks_out",
+        "looked_at",
+        "protected",
+        "require_everyone",
+        "require_groups",
+        "required",
+    ];
+    let cases: [(&[&str], Value, &[&str]); 26] = [
         (&["bind", "--begin"], begun(), &["device", "expires", "key", "name", "uri"]),
         (
             &["confirm", "1", "123456"],
@@ -86,6 +102,18 @@ fn every_command_prints_one_object_of_its_shape() {
             &["accounts", "clock_synchronised", "devices", "now"],
         ),
         (&["accounts"], json!({"accounts": [account], "more": false}), &["accounts"]),
+        (&["policy", "report"], policy.clone(), policy_keys),
+        (&["policy", "require", "family", "--dry-run"], policy, policy_keys),
+        (
+            &["policy", "require", "family"],
+            json!({"group": "family", "gid": 100, "from": 1, "locks_out": 0}),
+            &["from", "gid", "group", "locks_out"],
+        ),
+        (
+            &["policy", "release", "family"],
+            json!({"group": "family", "gid": 100, "configured": false}),
+            &["configured", "gid", "group"],
+        ),
         (&["audit"], json!({"events": [], "more": false}), &["events"]),
         (&["man"], json!({}), &["manual"]),
     ];

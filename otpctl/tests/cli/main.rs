@@ -33,6 +33,8 @@ mod json;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod qr;
