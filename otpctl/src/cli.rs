@@ -158,8 +158,8 @@ pub(crate) enum Command {
     SignOut(SignOut),
     /// Retire all devices of somebody who lost them (administrators)
     ///
-    /// The account's next login asks for no code, until a new device is bound. Where protection is required, a new
-    /// grace begins; without a grace, root binds a device for the account.
+    /// The account's next login asks for no code, until a new device is bound. Where otpd.toml requires protection,
+    /// a new grace begins. Without a grace, an enrol code is printed that lets them in once.
     Reset(Reset),
     /// Let somebody in who must have a device and has none (administrators)
     ///

@@ -290,6 +290,12 @@ with varlink.Client(account_address) as client, varlink.Client(login_address) as
     assert len(admin.EnrolCode(user=required)["enrol_code"]) == len("ABCD-EFGH")
     met = {one["user"]: one for one in admin.PolicyReport()["concerned"]}
     assert (met[required]["standing"], met[required]["enrol_code"]) == ("locked_out", True), met
+    refused = error_of(admin.RequireGroup, group="no-such-group", grace_days=1)
+    assert refused.parameters()["reason"] == "no_such_group", refused
+    assert error_of(admin.ReleaseGroup, group="root").parameters()["reason"] == "group_not_required"
+    assert admin.RequireGroup(group="root", grace_days=1)["locks_out"] == 0
+    assert admin.PolicyReport()["required"][0]["group"] == "root"
+    assert admin.ReleaseGroup(group="root")["configured"] is False
     assert admin.ClockReset(user=user)["accounts"] == []
     assert admin.Adopt(user=user)["changed"] is False
     assert admin.Gone()["accounts"] == []

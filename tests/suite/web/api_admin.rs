@@ -116,10 +116,7 @@ fn an_administrator_finds_unlocks_resets_and_lets_in() {
     let policy = carol.get("/admin/policy");
     assert_eq!(policy["require_groups"], json!(["users"]));
     assert_eq!(policy["concerned"][0]["user"], "alice");
-    assert_eq!(
-        carol.refused(422, "GET", "/admin/policy?group=no-such-group", &Value::Null),
-        "bad_parameters"
-    );
+    assert_eq!(carol.refused(404, "GET", "/admin/policy?group=no-such-group", &Value::Null), "no_such_group");
     let would = carol.get("/admin/policy?group=users&grace_days=7");
     assert_eq!(would["concerned"][0]["standing"], "grace", "{would}");
 
