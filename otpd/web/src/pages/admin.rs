@@ -14,6 +14,7 @@ mod act;
 mod audit;
 mod csv;
 mod enrol;
+mod group;
 mod health;
 mod one;
 mod policy;
@@ -32,6 +33,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/admin/do/{act}", get(act::get).post(act::post))
         .route("/admin/enrol-code", get(enrol::get).post(enrol::post))
         .route("/admin/policy", get(policy::get))
+        .route("/admin/policy/{act}", get(group::get).post(group::post))
         .route("/admin/audit", get(audit::get).post(audit::post))
         .route("/admin/audit.csv", get(csv::get))
         .route("/admin/health", get(health::get))

@@ -74,10 +74,31 @@ pub(crate) struct Posted {
 
 /// What is wrong with a form that comes back.
 #[derive(Default)]
-struct Wrong {
-    error: Option<String>,
+pub(super) struct Wrong {
+    pub(super) error: Option<String>,
     ask_password: bool,
     ask_code: bool,
+}
+
+impl Wrong {
+    /// What was refused, and what it lacked.
+    pub(super) fn of(admin: &Admin, trouble: &Trouble) -> Self {
+        Self {
+            error: Some(refusal(admin.browser.language, trouble)),
+            ask_password: trouble.is("password_needed"),
+            ask_code: trouble.is("code_needed"),
+        }
+    }
+
+    /// Whether the form needs a field for the password.
+    pub(super) fn asks_password(&self, admin: &Admin) -> bool {
+        self.ask_password || !is_fresh(&admin.holder)
+    }
+
+    /// Whether it needs one for the administrator's code.
+    pub(super) fn asks_code(&self, admin: &Admin) -> bool {
+        self.ask_code || admin.holder.code_until.is_none_or(|until| until <= clock::now())
+    }
 }
 
 /// GET /admin/do/{act}
@@ -113,22 +134,29 @@ async fn prove_and_run(
     mut posted: Posted,
 ) -> Result<Response, Trouble> {
     let act = Act::from_word(&word).ok_or(Trouble::NotFound)?;
-    let renewed = match typed(posted.password.take()) {
-        None => None,
-        Some(password) => match renew(&app, &admin.browser, &admin.holder, password).await? {
-            Ok(ticket) => Some(ticket),
-            Err(error) => {
-                let wrong = Wrong { error: Some(error), ask_password: true, ask_code: false };
-                return show_again(&page(&app, &admin, act, &word, posted.user, wrong));
-            }
-        },
+    let renewed = match renewed(&app, &mut admin, posted.password.take()).await? {
+        Ok(renewed) => renewed,
+        Err(wrong) => return show_again(&page(&app, &admin, act, &word, posted.user, wrong)),
     };
-    if let Some(ticket) = &renewed {
-        admin.caller.ticket = ticket.clone();
-        admin.browser.ticket = Some(ticket.clone());
-    }
     let done = changed(&app, admin, act, &word, posted).await;
     with_ticket(done, renewed.as_ref())
+}
+
+/// Gives the password that came with a form, if one did. From then on the administrator acts by another ticket.
+pub(super) async fn renewed(
+    app: &App,
+    admin: &mut Admin,
+    password: Option<Secret>,
+) -> Result<Result<Option<Secret>, Wrong>, Trouble> {
+    let Some(password) = typed(password) else { return Ok(Ok(None)) };
+    Ok(match renew(app, &admin.browser, &admin.holder, password).await? {
+        Ok(ticket) => {
+            admin.caller.ticket = ticket.clone();
+            admin.browser.ticket = Some(ticket.clone());
+            Ok(Some(ticket))
+        }
+        Err(error) => Err(Wrong { error: Some(error), ask_password: true, ask_code: false }),
+    })
 }
 
 async fn changed(
@@ -142,11 +170,7 @@ async fn changed(
         Ok(next) => Ok(go(&next)),
         Err(trouble @ Trouble::Refused { .. }) if !trouble.is(SIGNED_OUT) => {
             admin.holder = app.daemon().who(&admin.caller).await?;
-            let wrong = Wrong {
-                error: Some(refusal(admin.browser.language, &trouble)),
-                ask_password: trouble.is("password_needed"),
-                ask_code: trouble.is("code_needed"),
-            };
+            let wrong = Wrong::of(&admin, &trouble);
             show_again(&page(app, &admin, act, word, posted.user, wrong))
         }
         Err(trouble) => Err(trouble),
@@ -156,7 +180,6 @@ async fn changed(
 fn page(app: &App, admin: &Admin, act: Act, word: &str, user: String, wrong: Wrong) -> Page {
     let f = admin.frame(app);
     let (title, lead, warning) = act.words();
-    let code_is_fresh = admin.holder.code_until.is_some_and(|until| until > clock::now());
     Page {
         at: "account",
         word: word.to_owned(),
@@ -164,8 +187,8 @@ fn page(app: &App, admin: &Admin, act: Act, word: &str, user: String, wrong: Wro
         title: f.say(title),
         lead: f.put(lead, "user", &user),
         warning: warning.map(|key| f.say(key)),
-        ask_password: wrong.ask_password || (act != Act::EndSignIns && !is_fresh(&admin.holder)),
-        ask_code: wrong.ask_code || !code_is_fresh,
+        ask_password: if act == Act::EndSignIns { wrong.ask_password } else { wrong.asks_password(admin) },
+        ask_code: wrong.asks_code(admin),
         error: wrong.error,
         user,
         f,

@@ -1,5 +1,5 @@
-//! Of whom protection is required, whom that meets without a device, and how to require it of one more group. The
-//! configuration is root's: this page says what to write, and writes nothing.
+//! Of whom protection is required, whom that meets without a device, and whom it would meet to require it of one more
+//! group. That is done at a page of its own: [`super::group`].
 
 use askama::Template;
 use axum::extract::Query;
@@ -17,6 +17,7 @@ use crate::admin::Admin;
 use crate::app::App;
 use crate::daemon::Trouble;
 use crate::pages::Frame;
+use crate::pages::account::done;
 use crate::pages::show;
 
 #[derive(Template)]
@@ -31,6 +32,7 @@ struct Page {
     days: u32,
     next: Option<String>,
     error: Option<String>,
+    done: Option<&'static str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -39,6 +41,7 @@ pub(crate) struct Asked {
     group: String,
     days: String,
     after: String,
+    done: String,
 }
 
 /// GET /admin/policy
@@ -49,7 +52,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Trouble> {
     let f = admin.frame(&app);
     let group = some(&asked.group);
-    let days = group.as_ref().map(|_| asked.days.trim().parse().unwrap_or(DAYS).min(MOST_DAYS));
+    let days = group.as_ref().map(|_| read_days(&asked.days));
     let call = PolicyReportParameters { group: group.clone(), grace_days: days, after: some(&asked.after) };
     let (report, group, error) = match report(&app, &admin, call).await {
         Ok(report) => (report, group, None),
@@ -65,11 +68,16 @@ pub(crate) async fn get(
         let named = group.clone().unwrap_or_default();
         link("/admin/policy", &[("group", &named), ("days", &days), ("after", next)])
     });
-    show(&Page { f, at: "policy", asked, report, group, days, next, error })
+    let done = done(&admin.browser, &asked.done);
+    show(&Page { f, at: "policy", asked, report, group, days, next, error, done })
 }
 
 /// Some pages of it together.
-async fn report(app: &App, admin: &Admin, mut call: PolicyReportParameters) -> Result<PolicyReport, Trouble> {
+pub(super) async fn report(
+    app: &App,
+    admin: &Admin,
+    mut call: PolicyReportParameters,
+) -> Result<PolicyReport, Trouble> {
     let mut whole: Option<PolicyReport> = None;
     for _ in 0..CALLS {
         let (group, grace_days) = (call.group.clone(), call.grace_days);
@@ -91,6 +99,7 @@ fn joined(mut whole: PolicyReport, page: PolicyReport) -> PolicyReport {
     whole.concerned.extend(page.concerned);
     whole.looked_at = whole.looked_at.saturating_add(page.looked_at);
     whole.protected = whole.protected.saturating_add(page.protected);
+    whole.locks_out = whole.locks_out.saturating_add(page.locks_out);
     PolicyReport { next: page.next, ..whole }
 }
 
@@ -117,16 +126,21 @@ impl Page {
     }
 
     fn is_in_force(&self) -> bool {
+        self.is_configured() || !self.report.required.is_empty()
+    }
+
+    fn is_configured(&self) -> bool {
         self.report.require_everyone || !self.report.require_groups.is_empty()
     }
 
-    /// What root writes.
-    fn lines(&self) -> String {
-        let mut groups = self.report.require_groups.clone();
-        groups.extend(self.group.clone().filter(|group| !self.report.require_groups.contains(group)));
-        let groups = toml::Value::from(groups);
-        format!("[policy]\nrequire_groups = {groups}\ngrace_days = {}\n", self.days)
+    fn require(&self, group: &str) -> String {
+        link("/admin/policy/require", &[("group", group), ("days", &self.days.to_string())])
     }
+}
+
+/// As they stand in a form.
+pub(super) fn read_days(typed: &str) -> u32 {
+    typed.trim().parse().unwrap_or(DAYS).min(MOST_DAYS)
 }
 
 const DAYS: u32 = 14;
