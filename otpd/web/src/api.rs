@@ -63,6 +63,7 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 const DEVICE: Id = Id::Word("device");
 const EMAIL: Id = Id::Word("email");
 const USER: Id = Id::Word("user");
+const GROUP: Id = Id::Word("group");
 const SIGN_IN: Id = Id::Number("id");
 
 const fn row(
@@ -76,7 +77,7 @@ const fn row(
 }
 
 /// All of it: the router and the test of the document are made of this.
-static ROWS: [Row; 38] = [
+static ROWS: [Row; 40] = [
     row(GET, "/openapi.json", "", Id::None, |row| on(row.method, document)),
     row(GET, "/session", web::WHO, Id::None, |row| on(row.method, sign_in::get)),
     row(POST, "/session", session::OPEN, Id::None, |row| on(row.method, sign_in::open)),
@@ -266,6 +267,20 @@ static ROWS: [Row; 38] = [
         admin::POLICY_REPORT,
         Id::None,
         call::admin::<admin::PolicyReportParameters, admin::PolicyReport>,
+    ),
+    row(
+        POST,
+        "/admin/requirements/{id}",
+        admin::REQUIRE_GROUP,
+        GROUP,
+        call::admin::<admin::RequireGroupParameters, admin::GroupRequired>,
+    ),
+    row(
+        DELETE,
+        "/admin/requirements/{id}",
+        admin::RELEASE_GROUP,
+        GROUP,
+        call::admin::<admin::ReleaseGroupParameters, admin::GroupReleased>,
     ),
     row(GET, "/admin/audit", admin::AUDIT, Id::None, call::admin::<admin::AuditParameters, admin::Audit>),
     row(GET, "/admin/health", admin::DOCTOR, Id::None, call::admin::<call::Nothing, admin::Doctor>),

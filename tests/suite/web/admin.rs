@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::browser::Browser;
 use crate::site::Site;
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 12] = [
     "/admin",
     "/admin/account?user=alice",
     "/admin/do/unlock?user=alice",
@@ -15,6 +15,8 @@ const PAGES: [&str; 10] = [
     "/admin/do/enrol-code?user=alice",
     "/admin/enrol-code",
     "/admin/policy?group=users&days=0",
+    "/admin/policy/require?group=users&days=0",
+    "/admin/policy/release?group=users",
     "/admin/audit",
     "/admin/audit.csv",
     "/admin/health",
@@ -53,9 +55,15 @@ fn nobody_else_gets_by_any_address_of_the_administration() {
         assert_eq!((alice.page.status, alice.page.path.as_str()), (403, path));
         alice.page.says("for administrators").hides("carol");
     }
-    for path in
-        ["/admin/do/reset", "/admin/do/unlock", "/admin/enrol-code", "/admin/audit", "/admin/mail-test"]
-    {
+    for path in [
+        "/admin/do/reset",
+        "/admin/do/unlock",
+        "/admin/enrol-code",
+        "/admin/policy/require",
+        "/admin/policy/release",
+        "/admin/audit",
+        "/admin/mail-test",
+    ] {
         let posted = alice.post(path, &[("form", &token), ("user", "bob"), ("address", "a@example.org")]);
         assert_eq!(posted.status, 403, "{path}");
     }
@@ -176,10 +184,62 @@ fn the_log_the_policy_and_the_health_are_read() {
         .go("/admin/policy?group=users&days=0")
         .says("1 locked out")
         .says("alice")
-        .says("systemctl reload otpd");
-    assert!(carol.page.body.contains("grace_days = 0"));
+        .says("Require it of users");
     carol.go("/admin/policy?group=users&days=7").says("1 within the grace");
     carol.go("/admin/policy?group=no-such-group&days=7").says("There is no group");
     carol.go("/admin/health").says("It is").says("Registry").says("Intact.").says("otpd-mail is not there");
     carol.submit("/admin/mail-test", &[("address", "x@example.org")]).says("Waiting1").says("on its way");
+}
+
+#[test]
+fn a_group_is_required_after_a_look_at_who_is_locked_out_and_released() {
+    let (site, token) = site("");
+    let mut carol = signed_in_without_a_device(&site);
+    let (require, release) = ("/admin/policy/require", "/admin/policy/release");
+    carol.go("/admin/policy?group=users&days=7").says("1 within the grace");
+    carol
+        .go("/admin/policy/require?group=users&days=7")
+        .says("needs a device from")
+        .hides("Locked out at once");
+    assert!(carol.page.asks(require, "code"));
+    let form = carol.token();
+    let unproven = [("form", &*form), ("group", "users"), ("days", "7")];
+    assert_eq!(carol.post(require, &unproven).status, 422);
+    carol.page.says("A code from one of your devices is needed");
+    carol.submit(require, &[("code", &token.code(0))]).says("Protection is required of the group");
+    carol.page.says("Required by administrators").says("users").says("carol");
+    let event = site.bed.last_event("carol");
+    assert_eq!(
+        (&event["event"], &event["actor"], &event["service"]),
+        (&json!("require_group"), &json!("carol"), &json!("otpd-web"))
+    );
+    let status = |user: &str| {
+        let asked = json!({ "user": user });
+        site.bed.daemon().account("org.otpd.Account.Status", &asked).unwrap()["requirement"]["state"].take()
+    };
+    assert_eq!((status("alice"), status("bob")), (json!("required"), json!("optional")));
+
+    carol.go("/admin/policy/require?group=users&days=0").says("Locked out at once").says("from now on");
+    assert!(!carol.page.asks(require, "code"), "it was given a moment ago");
+    carol.submit(require, &[("locks_out", "2")]).says("Nothing was done");
+    assert_eq!(carol.page.status, 422);
+    carol
+        .submit(require, &[("locks_out", "1")])
+        .says("Protection is required of the group")
+        .says("Locked out");
+
+    let gid = carol.page.between("/admin/policy/release?group=", "\"");
+    carol.go(&format!("{release}?group={gid}")).says("Release users");
+    carol.submit(release, &[]).says("The group is released").says("everybody's own choice");
+    assert_eq!(
+        (status("alice"), site.bed.last_event("carol")["event"].take()),
+        (json!("optional"), json!("release_group"))
+    );
+    let form = carol.token();
+    let again = carol.post(release, &[("form", &form), ("group", &gid)]);
+    assert_eq!(again.status, 422);
+    carol.page.says("No administrator requires protection of that group");
+    let foreign = carol.post(require, &[("form", "AAAA"), ("group", "users"), ("days", "7")]);
+    assert_eq!(foreign.status, 403);
+    assert_eq!(carol.go("/admin/policy/else?group=users").status, 404);
 }

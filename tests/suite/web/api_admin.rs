@@ -117,8 +117,10 @@ fn an_administrator_finds_unlocks_resets_and_lets_in() {
     assert_eq!(policy["require_groups"], json!(["users"]));
     assert_eq!(policy["concerned"][0]["user"], "alice");
     assert_eq!(carol.refused(404, "GET", "/admin/policy?group=no-such-group", &Value::Null), "no_such_group");
-    let would = carol.get("/admin/policy?group=users&grace_days=7");
+    let would = carol.get("/admin/policy?grace_days=7");
     assert_eq!(would["concerned"][0]["standing"], "grace", "{would}");
+    let would = carol.get("/admin/policy?group=users&grace_days=7");
+    assert_eq!(would["concerned"][0]["standing"], "locked_out", "the configuration demands it now: {would}");
 
     let code = carol.ask(200, "POST", enrol, &Value::Null)["enrol_code"].as_str().unwrap().to_owned();
     assert_eq!(carol.get("/admin/policy")["concerned"][0]["enrol_code"], true);
@@ -191,6 +193,33 @@ fn nobody_acts_on_themselves_or_on_root() {
     assert_eq!(carol.get("/account")["protected"], true);
     let proven = carol.ask(200, "POST", "/admin/code", &json!({ "code": token.code(1) }));
     assert!(proven["code_until"].is_i64(), "the code was not looked at, so it is still good");
+}
+
+#[test]
+fn a_group_is_required_and_released() {
+    let (site, token) = site("");
+    let mut carol = Api::new(&site);
+    carol.sign_in("carol", Some(&token.code(0)));
+    let (users, now) = ("/admin/requirements/users", json!({ "grace_days": 0 }));
+    assert_eq!(carol.refused(403, "POST", users, &now), "code_needed");
+    assert_eq!(carol.refused(403, "DELETE", users, &Value::Null), "code_needed");
+    carol.ask(200, "POST", "/admin/code", &json!({ "code": token.code(1) }));
+    assert_eq!(carol.refused(409, "POST", users, &now), "locks_out");
+    assert_eq!(carol.refused(400, "POST", users, &Value::Null), "bad_request");
+    assert_eq!(carol.refused(422, "POST", users, &json!({ "grace_days": 3651 })), "bad_parameters");
+    assert_eq!(carol.refused(404, "POST", "/admin/requirements/no-such-group", &now), "no_such_group");
+    assert_eq!(carol.get("/admin/policy?group=users&grace_days=0")["locks_out"], 1);
+    let done = carol.ask(200, "POST", users, &json!({ "grace_days": 0, "locks_out": 1 }));
+    assert_eq!((&done["group"], &done["locks_out"]), (&"users".into(), &1.into()));
+    let policy = carol.get("/admin/policy");
+    assert_eq!(
+        (&policy["required"][0]["by"], &policy["required"][0]["gid"]),
+        (&"carol".into(), &done["gid"])
+    );
+    assert_eq!(policy["concerned"][0]["standing"], "locked_out", "{policy}");
+    assert_eq!(carol.ask(200, "DELETE", users, &Value::Null)["configured"], false);
+    assert_eq!(carol.refused(409, "DELETE", users, &Value::Null), "group_not_required");
+    assert_eq!(carol.get("/admin/policy")["required"], json!([]));
 }
 
 #[test]

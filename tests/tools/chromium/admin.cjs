@@ -66,8 +66,17 @@ async function policy(page) {
   await page.getByLabel("Group").fill("staff");
   await page.getByLabel("Days of grace").fill("7");
   await page.getByRole("button", { name: "Look" }).click();
-  await page.getByText("systemctl reload otpd").waitFor();
+  await page.getByRole("link", { name: "Require it of staff" }).waitFor();
   await both(page, "admin-policy-tried");
+  await page.getByRole("link", { name: "Require it of staff" }).click();
+  await both(page, "admin-policy-require");
+  await page.getByRole("button", { name: "Require it of staff" }).click();
+  await page.getByText("Protection is required of the group").waitFor();
+  await both(page, "admin-policy-required");
+  await page.getByRole("link", { name: "Release staff" }).click();
+  await both(page, "admin-policy-release");
+  await page.getByRole("button", { name: "Release staff" }).click();
+  await page.getByText("The group is released").waitFor();
   await page.goto(`${origin}/admin/policy?group=no-such-group&days=7`);
   await both(page, "admin-policy-no-group");
 }

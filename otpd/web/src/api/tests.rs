@@ -195,6 +195,8 @@ fn every_schema_is_its_type() {
     body::<admin::ResetParameters>("AdminProof", user());
     body::<account::EndSignInsParameters>("AdminEndSignIns", user());
     body::<admin::MailTestParameters>("MailTest", json!({}));
+    body::<admin::RequireGroupParameters>("RequireGroup", json!({ "group": "x" }));
+    body::<admin::ReleaseGroupParameters>("AdminProof", json!({ "group": "x" }));
     reply::<account::Status>("Status");
     reply::<account::Requirement>("Requirement");
     reply::<account::Lane>("Lane");
@@ -222,6 +224,8 @@ fn every_schema_is_its_type() {
     reply::<admin::EnrolCode>("EnrolCode");
     reply::<admin::WasReset>("WasReset");
     reply::<admin::Concerned>("Concerned");
+    reply::<admin::GroupRequired>("GroupRequired");
+    reply::<admin::GroupReleased>("GroupReleased");
     reply::<admin::RequiredGroup>("RequiredGroup");
     reply::<admin::PolicyReport>("PolicyReport");
     reply::<admin::Event>("Event");
