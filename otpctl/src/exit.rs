@@ -25,7 +25,7 @@ impl Exit {
     pub(crate) fn of_refusal(reason: &str) -> Self {
         match reason {
             "code_needed" | "code_wrong" | "code_used" | "code_malformed" | "locked" => Self::Code,
-            "not_permitted" => Self::NotPermitted,
+            "not_permitted" | "not_on_root" => Self::NotPermitted,
             _ => Self::Refused,
         }
     }

@@ -144,6 +144,7 @@ fn administrators_give_a_code_and_nobody_else_may() {
         (&json!("require_group"), &json!("accept"), &json!("carol"))
     );
     assert!(event["detail"].as_str().unwrap().starts_with("of group family (60990), from "), "{event}");
+    assert_eq!(refused(&policy(&bed, "carol", &["require", "root"])).1, "not_on_root");
     policy(&bed, "carol", &["release", "family"]).ok();
     assert_eq!(bed.last_event("carol")["event"], "release_group");
 }

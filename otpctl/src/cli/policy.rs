@@ -14,7 +14,7 @@ pub(crate) enum Policy {
     ///
     /// Its members are let in without a device until the grace is over, and told so; then they need one. If somebody
     /// would be locked out at once, nothing is done unless you say of how many you know; nobody locks themselves out.
-    /// Of a group that it is required of already, the new grace counts.
+    /// Of a group that it is required of already, the new grace counts. If root is in the group, only root can do it.
     Require(Require),
     /// Release a group from that
     ///

@@ -274,6 +274,8 @@ pub enum Reason {
     WrongService,
     /// There is no group of that name.
     NoSuchGroup,
+    /// It is about root, and root's alone.
+    NotOnRoot,
     /// Members of the group would be locked out at once.
     LocksOut,
     /// No administrator requires protection of the group.
@@ -348,6 +350,7 @@ impl Reason {
             Self::BadHost => "bad_host",
             Self::WrongService => "wrong_service",
             Self::NoSuchGroup => "no_such_group",
+            Self::NotOnRoot => "not_on_root",
             Self::LocksOut => "locks_out",
             Self::GroupNotRequired => "group_not_required",
             Self::TooManyGroups => "too_many_groups",

@@ -9,6 +9,7 @@ use otpd_core::event::Decision;
 use otpd_core::event::Event;
 use otpd_core::event::Kind;
 use otpd_core::event::Reason;
+use otpd_core::name::Uid;
 use otpd_core::policy::Policy;
 use otpd_core::policy::Requirement;
 use otpd_core::registry::Registry;
@@ -24,6 +25,7 @@ use super::policy_report::days;
 use super::prompt;
 use super::proof::Asked;
 use crate::clock;
+use crate::names::Groups;
 use crate::names::Listed;
 use crate::peer::Peer;
 use crate::permit::Request;
@@ -112,6 +114,13 @@ impl<R: Registry> Service<R> {
             return Err(Failure::refused(Reason::ClockUnset, say));
         }
         let group = self.group_of(&call.group)?;
+        if !parties.role.is_root() && self.is_roots(group.gid)? {
+            let say = format!(
+                "Root is a member of {}, and what is required of root is root's alone to say: sudo otpctl policy require {}",
+                group.name, group.name
+            );
+            return Err(Failure::refused(Reason::NotOnRoot, say));
+        }
         let requirement = parties.requirement(group, now.plus(days(call.grace_days)), now);
         if requirement.from > now {
             return Ok((requirement, 0));
@@ -130,6 +139,13 @@ impl<R: Registry> Service<R> {
             return Err(locked_out(&requirement.group, locks_out, call.locks_out));
         }
         Ok((requirement, locks_out))
+    }
+
+    /// Whether root is a member of a group: nobody but root could let root in again.
+    fn is_roots(&self, gid: u32) -> Result<bool, Failure> {
+        let Some(uid) = Uid::new(0) else { return Ok(false) };
+        let root = self.own_names.by_uid(uid, Groups { needed: vec![gid], optional: vec![] })?;
+        Ok(root.is_some_and(|root| root.groups.contains(&gid)))
     }
 
     /// A group of this system, by name or number.
@@ -220,7 +236,8 @@ fn locked_out(group: &str, number: u32, said: Option<u32>) -> Failure {
     let but = said.map_or_else(String::new, |said| format!(", not {said}"));
     let say = format!(
         "{who} would be locked out at once by requiring protection of {group} without a grace{but}. See who: otpctl policy \
-         report --group {group} --grace-days 0. Give a grace, or say the number."
+         report --group {group} --grace-days 0. Give a grace, or say that you know: \
+         --locks-out {number}"
     );
     Failure::refused(Reason::LocksOut, say)
 }

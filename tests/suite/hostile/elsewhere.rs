@@ -254,6 +254,8 @@ fn no_post_comes_from_elsewhere_whatever_it_says() {
         "/account/end-others",
         "/admin/do/reset?user=alice",
         "/admin/enrol-code",
+        "/admin/policy/require",
+        "/admin/policy/release",
         "/admin/audit",
         "/admin/mail-test",
     ];

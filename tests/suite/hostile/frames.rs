@@ -18,6 +18,7 @@ fn paths(site: &Site) -> Vec<String> {
             "forward_auth::ARRIVAL" => "/.otpd/visit".into(),
             "/account/{act}" => "/account/rename-device".into(),
             "/admin/do/{act}" => "/admin/do/reset?user=alice".into(),
+            "/admin/policy/{act}" => "/admin/policy/require?group=users".into(),
             "/language/{word}" => "/language/en".into(),
             "/assets/{name}" => "/assets/".into(),
             path => path.to_owned(),

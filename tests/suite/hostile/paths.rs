@@ -79,6 +79,7 @@ fn every_page_has_one_spelling() {
         "/admin",
         "/admin/account?user=alice",
         "/admin/do/reset?user=alice",
+        "/admin/policy/require?group=users",
         "/api/v1/account",
         "/healthz",
     ] {

@@ -239,6 +239,8 @@ fn a_group_is_required_after_a_look_at_who_is_locked_out_and_released() {
     let again = carol.post(release, &[("form", &form), ("group", &gid)]);
     assert_eq!(again.status, 422);
     carol.page.says("No administrator requires protection of that group");
+    carol.go("/admin/policy/require?group=root&days=7");
+    carol.submit(require, &[]).says("root's alone");
     let foreign = carol.post(require, &[("form", "AAAA"), ("group", "users"), ("days", "7")]);
     assert_eq!(foreign.status, 403);
     assert_eq!(carol.go("/admin/policy/else?group=users").status, 404);

@@ -171,7 +171,13 @@ fn a_code_of_ones_own_is_good_for_ten_minutes() {
         let reason = carol.refused(403, method, &path, &Value::Null);
         assert_eq!(reason, if method == "DELETE" { "code_needed" } else { "password_needed" }, "{path}");
     }
+    let required = "/admin/requirements/users";
+    let grace = json!({ "grace_days": 7 });
+    assert_eq!(carol.refused(403, "POST", required, &grace), "password_needed");
+    assert_eq!(carol.refused(403, "DELETE", required, &Value::Null), "password_needed");
     carol.ask(200, "POST", "/session/password", &json!({ "password": PASSWORD }));
+    assert_eq!(carol.refused(403, "POST", required, &grace), "code_needed");
+    assert_eq!(carol.refused(403, "DELETE", required, &Value::Null), "code_needed");
     let off = "/admin/accounts/bob/off";
     assert_eq!(carol.refused(403, "POST", off, &Value::Null), "code_needed");
     assert_eq!(carol.ask(200, "POST", off, &json!({ "code": token.code(22) })), json!({ "retired": 1 }));

@@ -167,6 +167,8 @@ fn an_administrator_gives_a_code_and_nobody_else_may() {
     assert_eq!(reason(service.require_group(own(ADMIN), &call(None), NOW)), Reason::CodeNeeded);
     assert_eq!(reason(service.release_group(own(ADMIN), &release(None), NOW)), Reason::CodeNeeded);
     service.require_group(own(ADMIN), &call(Some(phone.code(NOW))), NOW).unwrap();
+    let of_root = RequireGroupParameters { group: "root".into(), ..call(None) };
+    assert_eq!(reason(service.require_group(own(ADMIN), &of_root, NOW)), Reason::NotOnRoot);
     let report = service.policy_report(own(ADMIN), &PolicyReportParameters::default(), NOW).unwrap();
     assert_eq!(report.required[0].by, ADMIN);
     service.release_group(own(ADMIN), &release(None), at(60)).unwrap();
