@@ -171,7 +171,7 @@ impl<R: Registry> Service<R> {
             "{}. If that is not meant to be required any more: otpctl policy release NUMBER",
             odd.join("; ")
         );
-        (!odd.is_empty()).then(|| check("required groups", "warn", &say))
+        (!odd.is_empty()).then(|| check("policy", "warn", &say))
     }
 
     fn requiring(&self) -> MutexGuard<'_, ()> {

@@ -142,7 +142,7 @@ fn a_group_that_is_gone_meets_nobody_and_can_be_released() {
         "{told:?}"
     );
     release(&service, "gone").unwrap();
-    assert!(service.doctor(root(), NOW).unwrap().checks.iter().all(|check| check.check != "required groups"));
+    assert!(service.doctor(root(), NOW).unwrap().checks.iter().all(|check| check.check != "policy"));
 }
 
 #[test]
