@@ -499,7 +499,9 @@ impl Registry for Sqlite {
         self.write(move |connection, journal| {
             tickets::must_be_there(connection, ticket)?;
             let fitted = requirements::put(connection, &requirement)?;
-            Some(event).filter(|_| fitted).into_iter().for_each(|event| journal.record(event));
+            if fitted {
+                journal.record(event);
+            }
             Ok(fitted)
         })
     }
@@ -508,7 +510,9 @@ impl Registry for Sqlite {
         self.write(move |connection, journal| {
             tickets::must_be_there(connection, ticket)?;
             let was_there = requirements::remove(connection, gid)?;
-            Some(event).filter(|_| was_there).into_iter().for_each(|event| journal.record(event));
+            if was_there {
+                journal.record(event);
+            }
             Ok(was_there)
         })
     }
