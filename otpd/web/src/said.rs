@@ -114,6 +114,10 @@ const KNOWN: &[(&str, &str)] = &[
     ("{error}; logins with a code stop until it can be written", "said.disk_error"),
     ("by {how}; try it with otpctl mail test ADDRESS", "said.mail_works"),
     ("{problem}: nobody gets a code or a notice by mail. See otpd-mail(8)", "said.mail_off"),
+    (
+        "{groups}. If that is not meant to be required any more: otpctl policy release NUMBER",
+        "said.policy_odd",
+    ),
 ];
 
 #[cfg(test)]

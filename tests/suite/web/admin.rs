@@ -184,7 +184,7 @@ fn the_log_the_policy_and_the_health_are_read() {
         .go("/admin/policy?group=users&days=0")
         .says("1 locked out")
         .says("alice")
-        .says("Require it of users");
+        .says("Require protection of users");
     carol.go("/admin/policy?group=users&days=7").says("1 within the grace");
     carol.go("/admin/policy?group=no-such-group&days=7").says("There is no group");
     carol.go("/admin/health").says("It is").says("Registry").says("Intact.").says("otpd-mail is not there");

@@ -66,11 +66,11 @@ async function policy(page) {
   await page.getByLabel("Group").fill("staff");
   await page.getByLabel("Days of grace").fill("7");
   await page.getByRole("button", { name: "Look" }).click();
-  await page.getByRole("link", { name: "Require it of staff" }).waitFor();
+  await page.getByRole("link", { name: "Require protection of staff" }).waitFor();
   await both(page, "admin-policy-tried");
-  await page.getByRole("link", { name: "Require it of staff" }).click();
+  await page.getByRole("link", { name: "Require protection of staff" }).click();
   await both(page, "admin-policy-require");
-  await page.getByRole("button", { name: "Require it of staff" }).click();
+  await page.getByRole("button", { name: "Require protection of staff" }).click();
   await page.getByText("Protection is required of the group").waitFor();
   await both(page, "admin-policy-required");
   await page.getByRole("link", { name: "Release staff" }).click();

@@ -134,6 +134,7 @@ impl Page {
             "clock" => self.f.say("check.clock"),
             "devices' clocks" => self.f.say("health.check_devices"),
             "mail" => self.f.say("check.mail"),
+            "policy" => self.f.say("policy.title"),
             other => other,
         }
     }
