@@ -41,6 +41,11 @@ impl Calls {
         Self { offline: Some(offline), ..Self::new(Path::new(otpd_proto::RUNTIME_DIR)) }
     }
 
+    /// Whether it is otpd that is asked, or the registry itself.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline.is_some()
+    }
+
     /// Ends an otpd of our own, and returns what it had to remark.
     pub(crate) fn end(&self) -> Vec<String> {
         self.offline.as_ref().map(Offline::end).unwrap_or_default()

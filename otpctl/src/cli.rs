@@ -246,6 +246,7 @@ impl Command {
             Self::Reset(_) | Self::Accounts(_) | Self::Restore(_) => true,
             // Nothing happens meanwhile, and otpd could not start.
             Self::Audit(audit) => !audit.follow,
+            Self::Policy(policy) => matches!(policy, Policy::Report(_) | Policy::Release(_)),
             _ => false,
         }
     }

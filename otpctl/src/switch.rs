@@ -46,6 +46,7 @@ pub(crate) struct Change {
     /// Whether pam-auth-update was to enable otpd's profile.
     pub(crate) profile: bool,
     /// The services that let in everybody before it, and may again once it is taken back.
+    #[serde(default)]
     pub(crate) open: Vec<String>,
     pub(crate) files: Vec<FileChange>,
 }

@@ -194,8 +194,8 @@ impl Names {
         self.ask(move |database| database.group(&named))
     }
 
-    /// A group as it is listed, given by name or by number: its name, its number, and its members but those whose primary
-    /// group it is. `None` if there is positively no such group.
+    /// A group as it is listed, given by name or by number: its name, its number, and its members: those whom it lists,
+    /// and of those whose primary group it is the ones of the passwd file. `None` if there is positively no such group.
     ///
     /// # Errors
     /// [`NoAnswer`].
@@ -274,17 +274,17 @@ fn with_groups(
     primary: u32,
     groups: &Groups,
 ) -> Result<Person, NoAnswer> {
-    let name = identity.name.as_str();
+    let mut user = database.membership(identity.name.as_str(), primary);
     let mut member = Vec::new();
     for gid in &groups.needed {
-        match database.is_member(name, primary, *gid)? {
+        match user.is_in(*gid)? {
             Some(true) => member.push(*gid),
             Some(false) => {}
             None => return Err(NoAnswer::Failed(format!("group {gid} of the policy does not exist"))),
         }
     }
     for gid in groups.optional.iter().filter(|gid| !groups.needed.contains(gid)) {
-        if database.is_member(name, primary, *gid)? == Some(true) {
+        if user.is_in(*gid)? == Some(true) {
             member.push(*gid);
         }
     }

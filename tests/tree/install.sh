@@ -10,7 +10,8 @@ build_of_built() {
         packaging/build-deb.sh --built "$target/release" && [ "$(debs | wc -l)" = 3 ]
 }
 
-as_before() { login accepted bob && login accepted alice; }
+# sshd that was told to read its configuration again is away for a moment.
+as_before() { eventually login accepted bob && login accepted alice; }
 
 asks_who_has_a_device() { login accepted bob && login refused alice ''; }
 

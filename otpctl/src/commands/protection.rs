@@ -89,7 +89,14 @@ pub(crate) fn reset(session: &Session, typed: cli::Reset) -> Result<Exit, Failur
     let retired = count(done.retired, "device", "devices");
     session.output.lines(&[format!("{} was reset: {retired} retired.", typed.user).into()])?;
     let status = status::fetch(session, Some(typed.user.clone()))?;
-    if must_have_device(&status) {
+    if must_have_device(&status) && session.calls.is_offline() {
+        let say = format!(
+            "{} must have a device, and only a running otpd makes an enrol code. If nobody is there to ask for one, have it \
+             required no more: otpctl --offline policy report, then policy release GROUP, or exempt_users in otpd.toml.",
+            typed.user
+        );
+        session.output.lines(&[say.into()])?;
+    } else if must_have_device(&status) {
         let made = enrol::make(session, &typed.user, None)?;
         session.output.lines(&enrol::text(&made, &typed.user))?;
     } else {

@@ -97,8 +97,22 @@ impl Database {
         }
     }
 
-    /// A group, given by name or by number; `None` if there is positively no such group.
+    /// A group, given by name or by number; `None` if there is positively no such group. Its members are those whom it lists
+    /// and those of the passwd file whose primary group it is.
     pub(super) fn listed(&self, named: &str) -> Result<Option<Listed>, NoAnswer> {
+        let Some(mut group) = self.found(named)? else { return Ok(None) };
+        let of_system = match self {
+            Self::System => Self::of_files(Path::new("/etc")).ok(),
+            Self::Files(_) => None,
+        };
+        if let Self::Files(files) = of_system.as_ref().unwrap_or(self) {
+            let theirs = files.users.iter().filter(|user| user.gid == group.gid);
+            group.members.extend(theirs.map(|user| user.name.clone()));
+        }
+        Ok(Some(group))
+    }
+
+    fn found(&self, named: &str) -> Result<Option<Listed>, NoAnswer> {
         match (self, named.parse()) {
             (Self::System, Ok(number)) => {
                 Ok(found(Group::from_gid(Gid::from_raw(number)))?.map(Listed::from))
@@ -113,7 +127,7 @@ impl Database {
 
     /// Its number.
     pub(super) fn group(&self, named: &str) -> Result<Option<u32>, NoAnswer> {
-        Ok(self.listed(named)?.map(|group| group.gid))
+        Ok(self.found(named)?.map(|group| group.gid))
     }
 
     /// The names of somebody's groups. A group without a name is left out.
@@ -133,15 +147,47 @@ impl Database {
         }
     }
 
-    /// Whether somebody is in a group; `None` if there is no such group.
-    pub(super) fn is_member(&self, name: &str, primary: u32, gid: u32) -> Result<Option<bool>, NoAnswer> {
-        match self {
-            Self::System => is_member(name, Gid::from_raw(primary), Gid::from_raw(gid)),
-            Self::Files(files) => {
-                let group = files.groups.iter().find(|group| group.gid == gid);
-                Ok(group.map(|group| primary == gid || group.members.iter().any(|member| member == name)))
-            }
+    /// The groups of somebody, asked for as they are needed.
+    pub(super) fn membership<'a>(&'a self, name: &'a str, primary: u32) -> Membership<'a> {
+        Membership { database: self, name, primary, all: None }
+    }
+}
+
+/// Somebody, and their groups.
+pub(super) struct Membership<'a> {
+    database: &'a Database,
+    name: &'a str,
+    primary: u32,
+    all: Option<Vec<Gid>>,
+}
+
+impl Membership<'_> {
+    /// Whether they are in a group; `None` if they are not, and there is no such group.
+    pub(super) fn is_in(&mut self, gid: u32) -> Result<Option<bool>, NoAnswer> {
+        if self.primary == gid {
+            return Ok(Some(true));
         }
+        let group = match self.database {
+            // glibc's list of a user's groups swallows errors, so the group itself is read too: one that cannot be read is
+            // an error (duo_unix CVE-2018-16838's lesson: unreadable is not "no").
+            Database::System => found(Group::from_gid(Gid::from_raw(gid)))?.map(Listed::from),
+            Database::Files(files) => files.groups.iter().find(|group| group.gid == gid).cloned(),
+        };
+        let is_listed =
+            group.as_ref().is_some_and(|group| group.members.iter().any(|member| member == self.name));
+        if is_listed || self.all()?.contains(&Gid::from_raw(gid)) {
+            return Ok(Some(true));
+        }
+        Ok(group.map(|_| false))
+    }
+
+    fn all(&mut self) -> Result<&[Gid], NoAnswer> {
+        let all = match (self.all.take(), self.database) {
+            (Some(all), _) => all,
+            (None, Database::System) => all_groups(self.name, Gid::from_raw(self.primary))?,
+            (None, Database::Files(_)) => Vec::new(),
+        };
+        Ok(self.all.insert(all))
     }
 }
 
@@ -175,16 +221,6 @@ impl From<Group> for Listed {
     fn from(group: Group) -> Self {
         Self { name: group.name, gid: group.gid.as_raw(), members: group.mem }
     }
-}
-
-/// glibc's list of a user's groups swallows errors, so the group itself is read too: one that cannot be read is an error
-/// (duo_unix CVE-2018-16838's lesson: unreadable is not "no").
-fn is_member(name: &str, primary: Gid, gid: Gid) -> Result<Option<bool>, NoAnswer> {
-    let Some(group) = found(Group::from_gid(gid))? else { return Ok(None) };
-    if primary == gid || group.mem.iter().any(|member| member == name) {
-        return Ok(Some(true));
-    }
-    Ok(Some(all_groups(name, primary)?.contains(&gid)))
 }
 
 fn all_groups(name: &str, primary: Gid) -> Result<Vec<Gid>, NoAnswer> {
@@ -222,10 +258,15 @@ mod tests {
         assert_eq!(files.group("200").unwrap(), Some(200));
         assert_eq!(files.group("wheel").unwrap(), None);
         assert_eq!(files.listed("200").unwrap().unwrap().members, ["bob", "alice"]);
-        assert_eq!(files.is_member("alice", 100, 100).unwrap(), Some(true));
-        assert_eq!(files.is_member("alice", 100, 200).unwrap(), Some(true));
-        assert_eq!(files.is_member("carol", 100, 200).unwrap(), Some(false));
-        assert_eq!(files.is_member("alice", 100, 300).unwrap(), None);
+        assert_eq!(
+            files.listed("users").unwrap().unwrap().members,
+            ["", "alice"],
+            "whose primary group it is"
+        );
+        assert_eq!(files.membership("alice", 100).is_in(100).unwrap(), Some(true));
+        assert_eq!(files.membership("alice", 100).is_in(200).unwrap(), Some(true));
+        assert_eq!(files.membership("carol", 100).is_in(200).unwrap(), Some(false));
+        assert_eq!(files.membership("alice", 100).is_in(300).unwrap(), None);
         assert_eq!(files.group_names("alice", 100).unwrap(), ["users", "nas"]);
     }
 

@@ -171,9 +171,9 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<i32> {
 
 /// Pages of 4 KiB, 4 MiB in all.
 const BEGIN_AT: i32 = 1000;
-/// 64 MiB, which only a slow disk under many logins at once comes to: a shorter one would cost a tenth of its syncs. What
-/// is written during a checkpoint comes on top.
-const LONGEST: i32 = 16_000;
+/// 16 MiB, no more than [`Ballast::SIZE`](super::ballast::Ballast::SIZE): on a full disk that has to carry the log to its
+/// next checkpoint. What is written during a checkpoint comes on top.
+const LONGEST: i32 = 4000;
 /// Below that length, a checkpoint is followed by another one only after so many times as long as it took. Each has half
 /// a dozen syncs, which under load are taken from those of logins: the slower the disk, the longer the log may get.
 const REST: u32 = 50;

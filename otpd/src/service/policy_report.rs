@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use otpd_core::event::Reason;
 use otpd_core::name::AccountName;
 use otpd_core::policy::Policy;
 use otpd_core::policy::Requirement;
@@ -16,6 +17,7 @@ use otpd_proto::admin as wire;
 
 use super::Failure;
 use super::Service;
+use crate::clock;
 use crate::names::Groups;
 use crate::peer::Peer;
 use crate::permit::Request;
@@ -62,15 +64,25 @@ impl<R: Registry> Service<R> {
 
     /// How many a policy would lock out at once whom nothing locks out now.
     pub(super) fn count_locked_out(&self, asked: &Asked<'_>) -> Result<u32, Failure> {
+        let begun = clock::monotonic();
         let (mut all, mut after) = (0_u32, None);
-        loop {
+        // Whoever asks has gone by then.
+        while clock::monotonic().saturating_duration_since(begun) < LONGEST_COUNT {
             let page = self.policy_page(asked, after.as_deref())?;
             all = all.saturating_add(page.locks_out);
+            let advances = page.next > after;
             after = page.next;
             if after.is_none() {
                 return Ok(all);
             }
+            if !advances {
+                break;
+            }
         }
+        Err(Failure::refused(
+            Reason::LocksOut,
+            "Who would be locked out cannot be counted in time. Give a grace.",
+        ))
     }
 
     /// Whether a policy would lock somebody out at once whom nothing locks out now.
@@ -191,4 +203,6 @@ fn wire_required(requirement: &Requirement) -> wire::RequiredGroup {
 }
 
 const PAGE: usize = 100;
+/// A call has 30 s.
+const LONGEST_COUNT: Duration = Duration::from_secs(20);
 const DAY: u64 = 86_400;

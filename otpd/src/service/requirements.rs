@@ -84,11 +84,17 @@ impl<R: Registry> Service<R> {
         let _one_at_a_time = self.requiring();
         let settings = self.settings();
         let policy = &settings.policy;
-        let listed = self.own_names.listed(&call.group)?;
-        let Some(requirement) = required(policy, &call.group, listed.as_ref()) else {
+        // By its number it is released whether or not a directory answers.
+        let numbered = call.group.parse().ok();
+        let known = policy.requirements.iter().find(|requirement| numbered == Some(requirement.gid));
+        let listed = if known.is_some() { None } else { self.own_names.listed(&call.group)? };
+        let Some(requirement) = known.or_else(|| required(policy, &call.group, listed.as_ref())) else {
             let failure = not_required(policy, &call.group, listed.as_ref());
             return self.refuse(&parties, now, kind, failure);
         };
+        if !parties.role.is_root() && self.is_roots(requirement.gid)? {
+            return self.refuse(&parties, now, kind, of_root(&requirement.group, "release"));
+        }
         let detail = Some(of_group(requirement));
         let event = Event { detail, ..parties.event(now, kind, Decision::Accept, Reason::Ok) };
         let gid = requirement.gid;
@@ -115,11 +121,7 @@ impl<R: Registry> Service<R> {
         }
         let group = self.group_of(&call.group)?;
         if !parties.role.is_root() && self.is_roots(group.gid)? {
-            let say = format!(
-                "Root is a member of {}, and what is required of root is root's alone to say: sudo otpctl policy require {}",
-                group.name, group.name
-            );
-            return Err(Failure::refused(Reason::NotOnRoot, say));
+            return Err(of_root(&group.name, "require"));
         }
         let requirement = parties.requirement(group, now.plus(days(call.grace_days)), now);
         if requirement.from > now {
@@ -132,7 +134,7 @@ impl<R: Registry> Service<R> {
         let asked = policy_report::Asked { in_force, policy: &policy, now };
         if self.would_lock_out(&asked, parties.caller.identity.name.as_str())? {
             let say = "You are a member of that group and have no device: you would be locked out yourself. Bind one first: otpctl bind";
-            return Err(Failure::refused(Reason::NotProtected, say));
+            return Err(Failure::refused(Reason::LocksOut, say));
         }
         let locks_out = self.count_locked_out(&asked)?;
         if locks_out != call.locks_out.unwrap_or(0) {
@@ -141,10 +143,10 @@ impl<R: Registry> Service<R> {
         Ok((requirement, locks_out))
     }
 
-    /// Whether root is a member of a group: nobody but root could let root in again.
+    /// Whether root is a member of a group: nobody but root could let root in again. Of one that is gone root is not.
     fn is_roots(&self, gid: u32) -> Result<bool, Failure> {
         let Some(uid) = Uid::new(0) else { return Ok(false) };
-        let root = self.own_names.by_uid(uid, Groups { needed: vec![gid], optional: vec![] })?;
+        let root = self.own_names.by_uid(uid, Groups { needed: vec![], optional: vec![gid] })?;
         Ok(root.is_some_and(|root| root.groups.contains(&gid)))
     }
 
@@ -157,16 +159,19 @@ impl<R: Registry> Service<R> {
     /// The line of `doctor` for groups that are not what they were.
     pub(super) fn check_requirements(&self) -> Option<wire::Check> {
         let settings = self.settings();
-        let odd = settings.policy.requirements.iter().filter_map(|requirement| {
-            let (gid, group) = (requirement.gid, &requirement.group);
+        let mut odd = Vec::new();
+        for Requirement { gid, group, .. } in &settings.policy.requirements {
             match self.own_names.listed(&gid.to_string()) {
-                Ok(Some(listed)) if listed.name == *group => None,
-                Ok(Some(listed)) => Some(format!("group {gid} was {group} and is {} now", listed.name)),
-                Ok(None) => Some(format!("group {group} ({gid}) is gone, so it meets nobody")),
-                Err(error) => Some(format!("group {group} ({gid}): {error}")),
+                Ok(Some(listed)) if listed.name == *group => {}
+                Ok(Some(listed)) => odd.push(format!("group {gid} was {group} and is {} now", listed.name)),
+                Ok(None) => odd.push(format!("group {group} ({gid}) is gone, so it meets nobody")),
+                // Whatever does not answer for this one makes the others wait as well.
+                Err(error) => {
+                    odd.push(format!("group {group} ({gid}): {error}"));
+                    break;
+                }
             }
-        });
-        let odd: Vec<String> = odd.collect();
+        }
         let say = format!(
             "{}. If that is not meant to be required any more: otpctl policy release NUMBER",
             odd.join("; ")
@@ -225,6 +230,13 @@ fn not_required(policy: &Policy, named: &str, listed: Option<&Listed>) -> Failur
         }
         None => Failure::refused(Reason::NoSuchGroup, format!("There is no group {named:?} here.")),
     }
+}
+
+fn of_root(group: &str, act: &str) -> Failure {
+    let say = format!(
+        "Root is a member of {group}, and what is required of root is root's alone to say: sudo otpctl policy {act} {group}"
+    );
+    Failure::refused(Reason::NotOnRoot, say)
 }
 
 fn locked_out(group: &str, number: u32, said: Option<u32>) -> Failure {

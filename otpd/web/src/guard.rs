@@ -2,6 +2,7 @@
 //! the reply. No page can forget it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::browser::Browser;
 use crate::browser::Peer;
 use crate::cookies;
 use crate::daemon::Trouble;
+use crate::guests::Guest;
 use crate::pages;
 use crate::token;
 
@@ -38,6 +40,9 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     };
     let mut response = match admit(&app, &browser, &parts.method, &parts.headers, body).await {
         Ok(body) => {
+            if let Some(guest) = parts.extensions.get::<Arc<Guest>>() {
+                guest.is_served();
+            }
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(browser.clone());
             next.run(request).await

@@ -25,7 +25,7 @@ struct Queue {
 #[derive(Debug)]
 pub struct Guest {
     among: Arc<Guests>,
-    /// None while a request is answered.
+    /// None while an answer is made.
     place: Mutex<Option<u64>>,
     cut: Arc<Notify>,
 }
@@ -52,7 +52,7 @@ impl Guests {
 }
 
 impl Guest {
-    /// A request is answered: nobody sends it away.
+    /// A whole request is there and answered: nobody sends it away.
     pub fn is_served(&self) {
         if let Some(place) = self.place().take() {
             self.among.queue().waiting.remove(&place);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper::header;
 use hyper::header::HeaderValue;
@@ -134,7 +135,7 @@ impl Server {
     fn place_for(&self, counted: Option<IpAddr>) -> Option<Slot> {
         match self.slots.take(counted) {
             // It goes a moment later.
-            Err(Full::ForAll) if self.guests.cut_longest() => Some(self.slots.take_one_more(counted)),
+            Err(Full::ForAll) if self.guests.cut_longest() => self.slots.take_one_more(counted).ok(),
             taken => taken.ok(),
         }
     }
@@ -167,10 +168,15 @@ impl Server {
             let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
             let mut router = router.clone();
             let guest = guest.cloned();
-            async move {
-                if let Some(guest) = &guest {
+            if let Some(guest) = &guest {
+                // Whoever keeps us waiting for a body is not served yet: see the guard.
+                if request.body().is_end_stream() {
                     guest.is_served();
+                } else {
+                    request.extensions_mut().insert(Arc::clone(guest));
                 }
+            }
+            async move {
                 let mut response = router.call(request).await?;
                 if let Some(guest) = guest {
                     guest.waits();

@@ -109,11 +109,18 @@ impl Slots {
         Ok(self.held_by(held, of))
     }
 
-    /// Takes one though all are taken, for whoever has seen to it that another is given back.
-    #[must_use]
-    pub fn take_one_more(&self, address: Option<IpAddr>) -> Slot {
+    /// Takes one though all are taken, for whoever has seen to it that another is given back. Not for ever: of those who
+    /// are to go, some stay.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn take_one_more(&self, address: Option<IpAddr>) -> Result<Slot, Full> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.held_by(held, address.map(neighbours))
+        let all: usize = held.values().fold(0, |all, some| all.saturating_add(*some));
+        if all >= self.most.saturating_add(self.most / 4).saturating_add(1) {
+            return Err(Full::ForAll);
+        }
+        Ok(self.held_by(held, address.map(neighbours)))
     }
 
     fn held_by(&self, mut held: MutexGuard<'_, HashMap<Option<IpAddr>, usize>>, of: Option<IpAddr>) -> Slot {
@@ -190,7 +197,8 @@ mod tests {
         );
         let third = slots.take(address("192.0.2.1")).unwrap();
         assert_eq!(slots.take(address("192.0.2.2")).unwrap_err(), Full::ForAll);
-        let beyond = slots.take_one_more(address("192.0.2.2"));
+        let beyond = slots.take_one_more(address("192.0.2.2")).unwrap();
+        assert_eq!(slots.take_one_more(address("192.0.2.2")).unwrap_err(), Full::ForAll);
         drop(third);
         assert_eq!(slots.take(None).unwrap_err(), Full::ForAll, "as many as there should be");
         drop(beyond);

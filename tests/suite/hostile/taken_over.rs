@@ -67,6 +67,7 @@ fn value(interface: &str, field: &str) -> Value {
         "mailer" => json!({"transport": "smtp", "problem": null}),
         "outcome" => json!("delivered"),
         "replace" => json!(true),
+        "grace_days" => json!(0),
         _ => json!("evil"),
     }
 }

@@ -199,7 +199,7 @@ fn a_group_is_required_after_a_look_at_who_is_locked_out_and_released() {
     carol.go("/admin/policy?group=users&days=7").says("1 within the grace");
     carol
         .go("/admin/policy/require?group=users&days=7")
-        .says("needs a device from")
+        .says("need a device from")
         .hides("Locked out at once");
     assert!(carol.page.asks(require, "code"));
     let form = carol.token();

@@ -17,20 +17,47 @@ use crate::site::Site;
 
 #[test]
 fn a_person_with_a_browser_turns_protection_on_and_off_and_every_page_can_be_used_by_everybody() {
+    account(true);
+}
+
+#[test]
+fn protection_is_turned_on_and_off_in_a_browser_that_runs_no_script() {
+    account(false);
+}
+
+fn account(script: bool) {
     let mut site = Site::new();
     site.bed.user("alice");
-    flow(&site, "account", &json!({"user": "alice"}), None);
+    flow(&site, "account", &json!({"user": "alice", "script": script}), None);
 }
 
 #[test]
 fn a_lost_phone_a_secure_email_and_wrong_codes_are_lived_through_with_a_browser() {
+    ways_back(true);
+}
+
+#[test]
+fn a_lost_phone_a_secure_email_and_wrong_codes_are_lived_through_without_script() {
+    ways_back(false);
+}
+
+fn ways_back(script: bool) {
     let (site, server, mut browser) = Site::with_mail();
     browser.submit("/sign-out", &[]);
-    flow(&site, "ways_back", &json!({"user": "alice"}), Some(&server));
+    flow(&site, "ways_back", &json!({"user": "alice", "script": script}), Some(&server));
 }
 
 #[test]
 fn an_administrator_with_a_browser_sees_everybody_and_helps() {
+    administration(true);
+}
+
+#[test]
+fn an_administrator_needs_no_script() {
+    administration(false);
+}
+
+fn administration(script: bool) {
     let mut site = Site::with("[policy]\nrequire_groups = [\"users\"]\n", "");
     for user in ["alice", "bob", "carol", "dave"] {
         site.bed.user(user);
@@ -56,7 +83,8 @@ fn an_administrator_with_a_browser_sees_everybody_and_helps() {
     }
     let token = site.bed.bind("carol", "carols phone");
     let made = site.bed.daemon().account("org.otpd.Account.NewCodes", &json!({"user": "carol"})).unwrap();
-    let given = json!({"user": "carol", "key": token.key(), "recoveryCode": made["codes"][0]});
+    let given =
+        json!({"user": "carol", "script": script, "key": token.key(), "recoveryCode": made["codes"][0]});
     flow(&site, "admin", &given, None);
 }
 

@@ -1,7 +1,8 @@
 // What every flow in Chromium has: somebody who looks at a page from all sides, has a phone with an app, and reads mails.
 // Each page must fit, have no fault that axe finds, show where the keyboard is, and say nothing in the console.
-// NODE_PATH has playwright-core and axe-core. A flow is started with one argument, JSON: origin, user, password, and
-// pictures, a directory, if they are wanted.
+// NODE_PATH has playwright-core and axe-core. A flow is started with one argument, JSON: origin, user, password, script,
+// whether the browser runs any, and pictures, a directory, if they are wanted. What a page looks like is the same without
+// scripts, and only looked at with them.
 "use strict";
 
 const { execFileSync } = require("node:child_process");
@@ -12,7 +13,7 @@ const { chromium } = require("playwright-core");
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const given = JSON.parse(process.argv[2]);
-const { origin, pictures } = given;
+const { origin, pictures, script } = given;
 const faults = [];
 const desk = { width: 1280, height: 900 };
 const phone = { width: 360, height: 740 };
@@ -31,6 +32,7 @@ async function look(page, name, from = views) {
     await page.emulateMedia({ colorScheme });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     if (wide > 0) faults.push(`${name} at ${width}: ${wide} px too wide`);
+    if (!script) continue;
     await page.evaluate(axe);
     const found = await page.evaluate((runOnly) => axe.run({ runOnly }), rules);
     for (const fault of found.violations) {
@@ -43,6 +45,7 @@ async function look(page, name, from = views) {
 // The same in both languages, of a page that can be opened again.
 async function both(page, name) {
   await look(page, name);
+  if (!script) return;
   const at = page.url();
   const { pathname, search } = new URL(at);
   await page.goto(`${origin}/language/zh?back=${encodeURIComponent(pathname + search)}`);
@@ -69,6 +72,7 @@ function untranslated(page) {
 
 // Goes through the whole page by the Tab key: each thing that it comes to is seen to be there.
 async function keyboard(page, name) {
+  if (!script) return;
   await page.evaluate(() => { document.activeElement.blur(); window.scrollTo(0, 0); });
   const seen = new Set();
   // It begins where the page put it, comes to the end, and goes on from the top.
@@ -97,7 +101,7 @@ async function keyboard(page, name) {
 
 // A picture for the README: small, of what fits on the screen.
 async function portrait(page, name, { width, height, colorScheme }) {
-  if (!pictures) return;
+  if (!pictures || !script) return;
   await page.setViewportSize({ width, height });
   await page.emulateMedia({ colorScheme });
   await page.evaluate(() => window.scrollTo(0, 0));
@@ -153,7 +157,7 @@ async function mailed(text) {
 }
 
 async function opened(browser, options) {
-  const context = await browser.newContext({ locale: "en-GB", ...options });
+  const context = await browser.newContext({ locale: "en-GB", javaScriptEnabled: script, ...options });
   const page = await context.newPage();
   listen(page);
   return { context, page };
@@ -171,4 +175,4 @@ function run(flow) {
     });
 }
 
-module.exports = { both, code, desk, expect, given, keyboard, look, mailed, opened, origin, phone, portrait, prove, run, signIn };
+module.exports = { both, code, desk, expect, given, keyboard, look, mailed, opened, origin, phone, portrait, prove, run, script, signIn };

@@ -90,7 +90,7 @@ fn whom_it_locks_out_must_be_known() {
 #[test]
 fn nobody_locks_themselves_out() {
     let service = plain();
-    assert_eq!(reason(service.require_group(root(), &asked("root", 0, Some(1)), NOW)), Reason::NotProtected);
+    assert_eq!(reason(service.require_group(root(), &asked("root", 0, Some(1)), NOW)), Reason::LocksOut);
     assert!(require(&service, "root", 1).is_ok());
 }
 

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::act::Wrong;
 use super::act::renewed;
 use super::link;
+use super::policy::ALL;
 use super::policy::read_days;
 use super::policy::report;
 use crate::admin::Admin;
@@ -136,7 +137,7 @@ async fn page(app: &App, admin: &Admin, act: Act, wrong: Wrong) -> Result<Page, 
         Act::Require { group, days } => {
             let call =
                 PolicyReportParameters { group: Some(group.clone()), grace_days: Some(days), after: None };
-            let locks_out = report(app, admin, call).await?.locks_out;
+            let locks_out = report(app, admin, call, ALL).await?.locks_out;
             let from = clock::now().saturating_add(i64::from(days).saturating_mul(DAY));
             let lead = match days {
                 0 => f.put("policy.require_now", "group", &group),
@@ -163,7 +164,7 @@ async fn page(app: &App, admin: &Admin, act: Act, wrong: Wrong) -> Result<Page, 
             }
         }
         Act::Release { group } => {
-            let report = report(app, admin, PolicyReportParameters::default()).await?;
+            let report = report(app, admin, PolicyReportParameters::default(), 1).await?;
             let known = report.required.into_iter().find(|one| one.gid.to_string() == group);
             let name = known.map_or_else(|| group.clone(), |one| one.group);
             let title = f.put("policy.release", "group", &name);

@@ -54,10 +54,10 @@ pub(crate) async fn get(
     let group = some(&asked.group);
     let days = group.as_ref().map(|_| read_days(&asked.days));
     let call = PolicyReportParameters { group: group.clone(), grace_days: days, after: some(&asked.after) };
-    let (report, group, error) = match report(&app, &admin, call).await {
+    let (report, group, error) = match report(&app, &admin, call, SHOWN).await {
         Ok(report) => (report, group, None),
         Err(trouble) if trouble.is("no_such_group") => {
-            let report = self::report(&app, &admin, PolicyReportParameters::default()).await?;
+            let report = self::report(&app, &admin, PolicyReportParameters::default(), SHOWN).await?;
             (report, None, Some(f.put("policy.no_group", "group", &asked.group)))
         }
         Err(trouble) => return Err(trouble),
@@ -72,14 +72,15 @@ pub(crate) async fn get(
     show(&Page { f, at: "policy", asked, report, group, days, next, error, done })
 }
 
-/// Some pages of it together.
+/// So many pages of it together.
 pub(super) async fn report(
     app: &App,
     admin: &Admin,
     mut call: PolicyReportParameters,
+    pages: usize,
 ) -> Result<PolicyReport, Trouble> {
     let mut whole: Option<PolicyReport> = None;
-    for _ in 0..CALLS {
+    for _ in 0..pages {
         let (group, grace_days) = (call.group.clone(), call.grace_days);
         let page: PolicyReport = app.daemon().call_as(&admin.caller, admin::POLICY_REPORT, call).await?;
         let next = page.next.clone();
@@ -146,4 +147,6 @@ pub(super) fn read_days(typed: &str) -> u32 {
 const DAYS: u32 = 14;
 const MOST_DAYS: u32 = 3650;
 /// A hundred names each.
-const CALLS: usize = 5;
+const SHOWN: usize = 5;
+/// More than otpd itself counts in time.
+pub(super) const ALL: usize = 1000;
