@@ -106,7 +106,8 @@ impl<R: Registry> Service<R> {
         }
         let (deciding, keys) = (parties.clone(), Arc::clone(&self.keys));
         self.change_permitted(&parties, &asked, move |account, _, journal| {
-            // A grace starts anew at the next login, or the account would be shut out where protection is demanded.
+            // A grace of the configuration starts anew at the next login, or the account would be shut out where that demands
+            // protection.
             account.grace_since = None;
             let retired = account.retire_all(now, &by);
             let post = Post { keys: &keys, settings: &deciding.settings, now };
