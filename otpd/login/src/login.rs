@@ -5,6 +5,9 @@ use std::ffi::CString;
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use anyhow::bail;
@@ -82,6 +85,22 @@ fn no_slot(why: &NoSlot) -> Next {
     }
 }
 
+/// Who does not know the password learns nothing by a clock: PAM's modules work longer for a user whom there is, and the
+/// delay that libpam adds hides that only from those who ask a few times.
+fn still_to_wait(passed: Duration) -> Duration {
+    REFUSED_AFTER.saturating_sub(passed)
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long PAM has worked")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a refusal has its time, whatever it took to find out")]
+fn wait(moment: Duration) {
+    thread::sleep(moment);
+}
+
 /// What to say at the end, if somebody is still there to hear it.
 fn sign_in<C: Channel>(session: Session<C>, open: OpenParameters) -> Option<(Next, Session<C>)> {
     let OpenParameters { user, password, address, agent, renew } = open;
@@ -91,6 +110,7 @@ fn sign_in<C: Channel>(session: Session<C>, open: OpenParameters) -> Option<(Nex
         return Some((refuse(Reason::Failed), session));
     };
     let service = if renew.is_some() { PASSWORD } else { WITH_CODE };
+    let begun = now();
     let mut pam = match Transaction::start(service, &name, Conversation::new(session, password)) {
         Ok(pam) => pam,
         Err((code, conversation)) => {
@@ -107,6 +127,7 @@ fn sign_in<C: Channel>(session: Session<C>, open: OpenParameters) -> Option<(Nex
         (Err(_), Some(Ended::Late)) => Next::Refuse { texts, reason: Reason::Timeout },
         (Err(reason), None) => {
             log::info!("refused; user={user:?} service={service} rhost={} reason={reason:?}", remote.0);
+            wait(still_to_wait(now().saturating_duration_since(begun)));
             Next::Refuse { texts, reason }
         }
         (Ok(user), _) => {
@@ -180,6 +201,9 @@ const WITH_CODE: &CStr = c"otpd-web";
 const PASSWORD: &CStr = c"otpd-web-password";
 /// PAM_TTY, as sshd has "ssh": some modules want one.
 const TERMINAL: &CStr = c"web";
+/// libpam's delay is 2.5 s at most where the stack does not want a longer one, and a password is checked in less than the
+/// rest.
+const REFUSED_AFTER: Duration = Duration::from_secs(3);
 /// LOGIN_NAME_MAX.
 const LONGEST_NAME: usize = 256;
 /// Below the directory of the sockets, which is root's.
@@ -193,6 +217,14 @@ mod tests {
     fn the_services_are_those_of_the_interface() {
         assert_eq!(WITH_CODE.to_str(), Ok(otpd_proto::session::SERVICE));
         assert_eq!(PASSWORD.to_str(), Ok(otpd_proto::session::PASSWORD_SERVICE));
+    }
+
+    #[test]
+    fn a_refusal_comes_at_one_moment_whatever_it_took() {
+        for passed in [0, 1_960, 2_440, 2_810, 3_000].map(Duration::from_millis) {
+            assert_eq!(passed + still_to_wait(passed), REFUSED_AFTER);
+        }
+        assert_eq!(still_to_wait(Duration::from_secs(40)), Duration::ZERO);
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn what_is_said_to_a_wrong_password_is_the_same_to_the_byte() {
     assert_eq!(said.len(), 2, "{said:#?}");
 }
 
-/// How long a wrong password takes is for PAM's modules before ours to hide: nobody's account has a part in it.
+/// That a refusal has its moment is otpd-login's; here, that nobody's account has a part in it.
 #[test]
 fn a_wrong_password_is_refused_before_otpd_is_asked() {
     let site = site();
