@@ -192,10 +192,10 @@ fn ten_thousand_who_say_nothing_keep_nobody_out_and_cost_little() {
     assert!(held <= 64, "{held} descriptors");
     assert_eq!(site.browser().go("/sign-in").status, 200);
     drop(crowd);
-    // From two hundred all places are taken, until somebody else wants one.
+    // From two hundred all places are taken, until somebody else wants one; of those who go, a quarter may be there yet.
     let crowd = Crowd::come(&site, 10_000, 200);
     let held = descriptors(&site) - few;
-    assert!((200..=300).contains(&held), "{held} descriptors");
+    assert!((200..=340).contains(&held), "{held} descriptors");
     for _ in 0..20 {
         assert_eq!(site.browser().go("/sign-in").status, 200);
     }
