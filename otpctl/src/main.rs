@@ -87,7 +87,8 @@ fn calls(cli: &Cli) -> Result<Calls, Failure> {
             Offline::new(work, cli.root.clone(), cli.config.clone()).map(Calls::offline)
         }
         (true, false) => Err(Failure::usage(
-            "that needs a running otpd. Offline there are status, devices, accounts, audit, unlock, off, reset and restore",
+            "that needs a running otpd. Offline there are status, devices, accounts, audit, unlock, off, reset, policy report, \
+             policy release and restore",
         )),
     }
 }

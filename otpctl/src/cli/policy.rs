@@ -18,7 +18,8 @@ pub(crate) enum Policy {
     Require(Require),
     /// Release a group from that
     ///
-    /// What otpd.toml requires stays required: that is root's to change.
+    /// What otpd.toml requires stays required: that is root's to change. If root is in the group, only root can do it.
+    /// By its number root releases one though no directory answers, and with --offline while otpd is stopped.
     Release(Release),
 }
 
