@@ -130,64 +130,47 @@ async fn changed(
 
 async fn page(app: &App, admin: &Admin, act: Act, wrong: Wrong) -> Result<Page, Trouble> {
     let f = admin.frame(app);
-    let at = "policy";
-    let (ask_password, ask_code) = (wrong.asks_password(admin), wrong.asks_code(admin));
-    let error = wrong.error;
-    Ok(match act {
+    let mut page = Page {
+        at: "policy",
+        word: RELEASE,
+        group: String::new(),
+        days: None,
+        locks_out: 0,
+        back: "/admin/policy".to_owned(),
+        title: String::new(),
+        lead: String::new(),
+        warning: None,
+        ask_password: wrong.asks_password(admin),
+        ask_code: wrong.asks_code(admin),
+        error: wrong.error,
+        f,
+    };
+    let f = &page.f;
+    match act {
         Act::Require { group, days } => {
             let call =
                 PolicyReportParameters { group: Some(group.clone()), grace_days: Some(days), after: None };
             let locks_out = report(app, admin, call, ALL).await?.locks_out;
             let from = clock::now().saturating_add(i64::from(days).saturating_mul(DAY));
-            let lead = match days {
+            page.lead = match days {
                 0 => f.put("policy.require_now", "group", &group),
                 _ => f.language.with("policy.require_lead", &[("group", &*group), ("when", &*f.time(&from))]),
             };
-            let warning = (locks_out > 0).then(|| f.put("policy.locks_out", "number", locks_out));
-            let back = link("/admin/policy", &[("group", &group), ("days", &days.to_string())]);
-            let title = f.put("policy.require", "group", &group);
-            let (word, days) = (REQUIRE, Some(days));
-            Page {
-                f,
-                at,
-                word,
-                group,
-                days,
-                locks_out,
-                back,
-                title,
-                lead,
-                warning,
-                ask_password,
-                ask_code,
-                error,
-            }
+            page.warning = (locks_out > 0).then(|| f.put("policy.locks_out", "number", locks_out));
+            page.back = link("/admin/policy", &[("group", &group), ("days", &days.to_string())]);
+            page.title = f.put("policy.require", "group", &group);
+            (page.word, page.days, page.locks_out, page.group) = (REQUIRE, Some(days), locks_out, group);
         }
         Act::Release { group } => {
             let report = report(app, admin, PolicyReportParameters::default(), 1).await?;
             let known = report.required.into_iter().find(|one| one.gid.to_string() == group);
             let name = known.map_or_else(|| group.clone(), |one| one.group);
-            let title = f.put("policy.release", "group", &name);
-            let lead = f.put("policy.release_lead", "group", &name);
-            let back = "/admin/policy".to_owned();
-            let (word, days, locks_out, warning) = (RELEASE, None, 0, None);
-            Page {
-                f,
-                at,
-                word,
-                group,
-                days,
-                locks_out,
-                back,
-                title,
-                lead,
-                warning,
-                ask_password,
-                ask_code,
-                error,
-            }
+            page.title = f.put("policy.release", "group", &name);
+            page.lead = f.put("policy.release_lead", "group", &name);
+            page.group = group;
         }
-    })
+    }
+    Ok(page)
 }
 
 impl Act {
