@@ -6,6 +6,8 @@ use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
+use std::time::Instant;
 
 use otpd_tests::PASSWORD;
 use serde_json::json;
@@ -74,7 +76,12 @@ fn what_is_said_to_a_wrong_password_is_the_same_to_the_byte() {
     assert_eq!(said.len(), 2, "{said:#?}");
 }
 
-/// That a refusal has its moment is otpd-login's; here, that nobody's account has a part in it.
+#[expect(clippy::disallowed_methods, reason = "a refusal does not come before its time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Nobody's account has a part in how long a refusal takes.
 #[test]
 fn a_wrong_password_is_refused_before_otpd_is_asked() {
     let site = site();
@@ -85,7 +92,11 @@ fn a_wrong_password_is_refused_before_otpd_is_asked() {
     asked.set_nonblocking(true).unwrap();
     for (user, password) in USERS {
         let mut browser = site.browser();
-        browser.sign_in(user, password, None);
+        browser.go("/sign-in");
+        let begun = now();
+        browser.submit("/sign-in", &[("user", user), ("password", password)]);
+        // The least that it takes, which is longer than libpam ever waits by itself: no machine is too slow for that.
+        assert!(begun.elapsed() >= Duration::from_secs(3), "{user}");
         assert_eq!(browser.page.status, 401, "{user}");
         assert_eq!(asked.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "{user}");
     }
