@@ -154,7 +154,7 @@ fn answer_all(mut socket: UnixStream, serve: impl Fn(&[u8], Option<OwnedFd>) -> 
             }
         }
         let room = inbox.room().min(chunk.len());
-        let Ok((length, passed)) = receive(&socket, chunk.get_mut(..room).unwrap_or_default()) else {
+        let Ok((length, passed)) = receive(&socket, chunk.get_mut(..room).unwrap_or_default(), true) else {
             return;
         };
         file = passed.or(file);

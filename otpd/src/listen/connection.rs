@@ -1,7 +1,6 @@
 //! One connection: who it is, what came so far, and until when the rest must have come.
 
 use std::io::ErrorKind;
-use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
@@ -18,7 +17,7 @@ use super::receive;
 use crate::peer::Door;
 use crate::peer::Peer;
 
-/// A connection, non-blocking.
+/// A connection. Nobody ever waits on it.
 pub(super) struct Connection {
     socket: UnixStream,
     peer: Peer,
@@ -38,10 +37,9 @@ pub(super) enum Received {
 }
 
 impl Connection {
-    pub(super) fn new(socket: UnixStream, peer: Peer, now: Instant) -> std::io::Result<Self> {
-        socket.set_nonblocking(true)?;
+    pub(super) fn new(socket: UnixStream, peer: Peer, now: Instant) -> Self {
         let deadline = now.checked_add(FOR_A_MESSAGE).unwrap_or(now);
-        Ok(Self { socket, peer, inbox: Inbox::default(), descriptor: None, deadline })
+        Self { socket, peer, inbox: Inbox::default(), descriptor: None, deadline }
     }
 
     pub(super) fn peer(&self) -> Peer {
@@ -84,9 +82,10 @@ impl Connection {
     /// Root may pass files. What others pass the kernel drops, since nothing asks for it.
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if !self.peer.is_root || self.peer.door != Door::Account {
-            return self.socket.read(buffer);
+            let received = nix::sys::socket::recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT);
+            return received.map_err(std::io::Error::from);
         }
-        let (length, descriptor) = receive(&self.socket, buffer)?;
+        let (length, descriptor) = receive(&self.socket, buffer, false)?;
         self.descriptor = descriptor.or(self.descriptor.take());
         Ok(length)
     }

@@ -11,15 +11,20 @@ use nix::sys::socket::UnixAddr;
 use nix::sys::socket::recvmsg;
 
 /// Receives into `buffer`: how many bytes, 0 at the end, and the last descriptor that came with them. There is room for
-/// one: of more the kernel closes the rest.
+/// one: of more the kernel closes the rest. `wait` is whether to wait for the first byte.
 ///
 /// # Errors
 /// As of recvmsg(2).
 #[expect(unsafe_code, reason = "descriptors passed over a socket are bare numbers")]
-pub(crate) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> std::io::Result<(usize, Option<OwnedFd>)> {
+pub(crate) fn receive(
+    socket: &impl AsRawFd,
+    buffer: &mut [u8],
+    wait: bool,
+) -> std::io::Result<(usize, Option<OwnedFd>)> {
     let mut room = nix::cmsg_space!(std::os::fd::RawFd);
     let mut bytes = [IoSliceMut::new(buffer)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    flags.set(MsgFlags::MSG_DONTWAIT, !wait);
     let received = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut bytes, Some(&mut room), flags)?;
     let mut descriptor = None;
     for message in received.cmsgs()? {

@@ -137,10 +137,8 @@ impl Shared {
         let accepted = self.listener.accept();
         let admitted = match accepted {
             Ok((socket, _)) => Peer::of(self.door, &socket)
-                .map_err(std::io::Error::from)
-                .and_then(|peer| Connection::new(socket, peer, monotonic()))
                 .ok()
-                .and_then(|connection| self.admit(connection)),
+                .and_then(|peer| self.admit(Connection::new(socket, peer, monotonic()))),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => None,
             Err(error) => {
                 // No descriptor left, most likely: the next sweep listens again, instead of failing here in a circle.

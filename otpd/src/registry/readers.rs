@@ -12,6 +12,7 @@ use rusqlite::OpenFlags;
 
 use super::rows::unavailable;
 use super::sqlite::connect;
+use super::writer::execute;
 
 /// At most so many connections, opened when they are first needed.
 pub(crate) struct Readers {
@@ -51,6 +52,19 @@ impl Readers {
         // After an error the next one starts afresh.
         place.connection = answer.is_ok().then_some(connection);
         answer
+    }
+
+    /// As [`Self::read`], all of it at one moment: what is read in one statement belongs to what is read in another.
+    pub(crate) fn snapshot<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        self.read(|connection| {
+            execute(connection, "BEGIN")?;
+            let answer = ask(connection)?;
+            execute(connection, "COMMIT")?;
+            Ok(answer)
+        })
     }
 
     fn open(&self) -> rusqlite::Result<Connection> {

@@ -228,18 +228,11 @@ impl Sqlite {
 
 impl Registry for Sqlite {
     fn find(&self, who: &Identity) -> Result<Option<Account>, RegistryError> {
-        self.logins.read(|connection| {
-            // One read transaction, so that account and devices belong together.
-            let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
-            rows::load(&snapshot, who)
-        })
+        self.logins.snapshot(|connection| rows::load(connection, who))
     }
 
     fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>, RegistryError> {
-        self.logins.read(|connection| {
-            let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
-            rows::load_by_name(&snapshot, name)
-        })
+        self.logins.snapshot(|connection| rows::load_by_name(connection, name))
     }
 
     fn change_by<T, F>(
@@ -428,10 +421,7 @@ impl Registry for Sqlite {
         let key = self.key()?;
         // Before the snapshot, which has it then.
         let head = self.head();
-        self.lists.read(|connection| {
-            let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
-            log::walk(&snapshot, &key, (walk, known, most), head)
-        })
+        self.lists.snapshot(|connection| log::walk(connection, &key, (walk, known, most), head))
     }
 
     fn begin_import(&self, by: &str) -> Result<ImportId, RegistryError> {

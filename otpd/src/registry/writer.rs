@@ -416,7 +416,8 @@ fn roll_back(connection: &Connection) {
     }
 }
 
-fn execute(connection: &Connection, sql: &str) -> Result<(), RegistryError> {
+/// Runs a statement that has no result and is needed again and again.
+pub(super) fn execute(connection: &Connection, sql: &str) -> Result<(), RegistryError> {
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     statement.execute(()).map(drop).map_err(unavailable)
 }
