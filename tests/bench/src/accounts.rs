@@ -46,6 +46,12 @@ pub fn wrong_code(number: Number, step: Step) -> String {
     candidates.into_iter().find(|code| !near.contains(code)).expect("not all codes are right")
 }
 
+/// Whether the code of `used` is that of another step too, within ten of `now`: such a code is right again.
+pub fn is_right_again(number: Number, used: Step, now: Step) -> bool {
+    let again = code(number, used);
+    (-10..=10).filter_map(|offset| now.at(offset)).any(|step| step != used && code(number, step) == again)
+}
+
 /// An account's place in the order of use: neighbours in the order are no neighbours on disk.
 pub fn in_order(position: u64, accounts: u32) -> Number {
     // A prime larger than any number of accounts here is coprime to all of them.
@@ -74,6 +80,15 @@ mod tests {
             let order: BTreeSet<Number> = (0..u64::from(accounts)).map(|at| in_order(at, accounts)).collect();
             assert_eq!(order.len(), usize::try_from(accounts).unwrap());
         }
+    }
+
+    #[test]
+    fn digits_may_come_again_for_another_step() {
+        let (used, again) = (Step(59_846_120), Step(59_846_124));
+        assert_eq!(code(40_181, used), code(40_181, again));
+        assert!(is_right_again(40_181, used, Step(59_846_123)));
+        assert!(!is_right_again(40_181, used, Step(59_846_113)));
+        assert!(!is_right_again(40_182, used, Step(59_846_123)));
     }
 
     #[test]

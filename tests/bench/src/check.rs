@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use otpd_core::time::Step;
 use serde::Serialize;
 
+use crate::accounts;
 use crate::accounts::Number;
 use crate::caller::Mode;
 use crate::caller::Typed;
 use crate::cell::deal;
+use crate::clock;
 use crate::contestant::Contestant;
 use crate::run::Run;
 
@@ -52,7 +55,10 @@ pub fn check(run: &mut Run, contestant: Contestant, estate: usize, most: usize) 
     let ledger = run.ledger(contestant, estate);
     let (right, right_let_in) = (ledger.given, u64::try_from(ledger.spent.len())?);
     let (raced, raced_refused, raced_twice) = race(run, contestant, estate)?;
-    let newest = run.ledger(contestant, estate).spent.iter().rev().take(most);
+    // Six digits may be those of a later step as well: of 20,000 used codes one would be right again in one run of 16.
+    let now = clock::step();
+    let is_used_up = |(number, step): &&(Number, u64)| !accounts::is_right_again(*number, Step(*step), now);
+    let newest = run.ledger(contestant, estate).spent.iter().rev().filter(is_used_up).take(most);
     let again: Vec<(Number, Typed)> = newest.map(|(number, step)| (*number, Typed::Of(*step))).collect();
     let limit = if contestant == Contestant::Otp { OUR_LIMIT } else { LIMIT };
     let replay = run.give(contestant, estate, Mode::LongLived, deal(&again, CALLERS), limit)?;
