@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::ArgGroup;
 use clap::Args;
 use clap::Subcommand;
 
@@ -29,9 +30,10 @@ pub(crate) enum Pam {
 
 /// Arguments of `pam enable`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["services", "all"]))]
 pub(crate) struct Enable {
     /// Which services, such as sshd
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
     /// Every service that includes common-auth, by pam-auth-update
     #[arg(long)]
@@ -49,9 +51,10 @@ pub(crate) struct Enable {
 
 /// Arguments of `pam disable`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["services", "all"]))]
 pub(crate) struct Disable {
     /// Which services
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
     /// Every service
     #[arg(long)]
