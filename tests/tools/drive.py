@@ -54,7 +54,8 @@ while True:
         match, answer = answers[0]
         seen = seen[match.end():]
         if answer is None:
-            os.kill(pid, signal.SIGKILL)
+            # What it started too: a locker without a terminal would spin for ever.
+            os.killpg(pid, signal.SIGKILL)
         else:
             if isinstance(answer, dict):
                 again, typed, answer = answer["again"], time.monotonic(), answer["again"]

@@ -171,9 +171,11 @@ fn a_screen_locker_with_password_and_code() {
     put(&bed, "vlock", &example(TITLE, 0));
     // As its user, and set-uid root, as Debian has this one.
     for (mode, code) in [(0o755, phone.code(0)), (0o4755, phone.code(1))] {
-        let program = bed.path("bin/vlock");
+        // The one before may still be running: it cannot be written.
+        let program = bed.path("bin/vlock.new");
         fs::copy(otpd_tests::vlock(), &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        fs::rename(&program, bed.path("bin/vlock")).unwrap();
         let unlock = |user: &str, answers: &[(&str, &str)]| {
             // What is typed before it listens it drops.
             let answers = answers.iter().map(|(prompt, answer)| json!({*prompt: {"again": answer}}));
