@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn a_certificate_of_our_own_is_made_anew_before_it_is_over() {
         let state = tempfile::tempdir().unwrap();
-        let at = |days: i64| clock::now() + days * DAY;
+        let now = clock::now();
+        let at = |days: i64| now + days * DAY;
         let print = |days| Pair::own(state.path(), &names(), at(days)).unwrap().fingerprint();
         let first = print(0);
         assert_eq!(print(KEPT), first);
